@@ -1,0 +1,63 @@
+"""Every error that a person may see, in one tree.
+
+    KizunaError                 exit 1: the job failed; nothing half written
+    |-- ConfigError             exit 2: wrong use or configuration; nothing was started
+    |-- BrokerError             Kafka cannot be reached or is not laid out as declared
+    |-- DataError               a file or a history that cannot be read
+    |-- DownloadError           a pinned download was refused or is not what was locked
+    |-- ModelError              parameters or a fit that must not be used
+    `-- StateError              stored state of another layout; stop, never overwrite
+
+Bad input records are none of these: they become dead letters (`schemas.dead_letter`) and the worker goes on.
+"""
+
+__all__ = [
+    "BrokerError",
+    "ConfigError",
+    "DataError",
+    "DownloadError",
+    "KizunaError",
+    "ModelError",
+    "StateError",
+]
+
+
+class KizunaError(Exception):
+    """What went wrong in one sentence, and what to do next.
+
+    Args:
+        message: one sentence, no trailing newline.
+        hint: the next step a person should take; empty if there is none.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(KizunaError):
+    """Wrong use or configuration: found before anything starts."""
+
+    exit_code = 2
+
+
+class BrokerError(KizunaError):
+    """Kafka is unreachable, or a topic is missing or not as declared."""
+
+
+class DataError(KizunaError):
+    """A file or history that cannot be read as what it claims to be."""
+
+
+class DownloadError(KizunaError):
+    """A pinned download was refused, or its checksum is not the locked one."""
+
+
+class ModelError(KizunaError):
+    """Parameters outside their domain, or a fit that says nothing."""
+
+
+class StateError(KizunaError):
+    """Stored rows of another layout or other statistics, or torn bytes. Never repaired, never overwritten."""
