@@ -1,0 +1,3 @@
+"""Rolling trust and churn-risk scores, and alerts, from customer interactions."""
+
+__version__ = "0.1.0"
