@@ -1,0 +1,1 @@
+"""What crosses the wire: message structs, topics, and the bytes between them. Knows nothing of `stream`."""

@@ -1,0 +1,210 @@
+"""Interactions: what a customer did, or what was done to a customer. The only input of the system.
+
+One struct per type; `type` on the wire names it. Unknown fields are ignored, so senders may add theirs;
+an unknown type is refused, so that it is counted instead of silently lost.
+`event_id` makes delivery idempotent: two events of one customer with equal ids are one event.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.fields import Amount, Currency, CustomerId, Id, Label, Segment, Time
+
+EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+"""Events before this are refused as "too_old". Checked on the column of milliseconds, not per struct."""
+
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""Events at or after this are refused as "too_future"."""
+
+MAX_RECORD_BYTES: Final = 1_048_576
+"""A longer value is refused as "too_large" before anybody parses it."""
+
+SCALES: Final = {"nps": (0, 10), "csat": (1, 5), "ces1": (1, 5), "ces2": (1, 7)}
+"""Lowest and highest answer per survey instrument. On `ces1` alone, low is good (effort)."""
+
+
+class Event(Struct, frozen=True, gc=False):
+    """What every interaction has. Never sent itself."""
+
+    event_id: Id
+    customer_id: CustomerId
+    occurred_at: Time
+
+    def __post_init__(self) -> None:
+        """Refuse what bounds cannot say. Overriders call `check_customer` too."""
+        check_customer(self.customer_id)
+
+
+def check_customer(customer_id: str) -> None:
+    r"""Refuse ids that begin with a control character: `\0position` and its like key our own rows.
+
+    Raises:
+        ValueError: which msgspec reports as a ValidationError.
+    """
+    if customer_id < " ":
+        raise ValueError("`customer_id` begins with a control character")
+
+
+class Purchase(Event, frozen=True, gc=False, tag_field="type", tag="purchase"):
+    """The customer bought."""
+
+    amount: Amount
+    currency: Currency
+    order_id: Id | None = None
+    items: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    channel: Label | None = None
+
+
+class Refund(Event, frozen=True, gc=False, tag_field="type", tag="refund"):
+    """The customer asked for money back (`refund`) or sent goods back (`return`)."""
+
+    amount: Amount
+    currency: Currency
+    order_id: Id | None = None
+    kind: Literal["refund", "return"] = "refund"
+
+
+class Delivery(Event, frozen=True, gc=False, tag_field="type", tag="delivery"):
+    """A delivery was promised, arrived or failed. `promised_at` is the time promised to the customer."""
+
+    delivery_id: Id
+    status: Literal["promised", "arrived", "failed"]
+    promised_at: Time | None = None
+    order_id: Id | None = None
+
+    def __post_init__(self) -> None:
+        """A promise has a time."""
+        check_customer(self.customer_id)
+        if self.promised_at is None and self.status == "promised":
+            raise ValueError("`promised_at` is required when `status` is promised")
+
+
+class Ticket(Event, frozen=True, gc=False, tag_field="type", tag="ticket"):
+    """A step in the life of a support ticket. `due_at` is the time by which it was to be solved."""
+
+    ticket_id: Id
+    status: Literal["opened", "first_reply", "resolved", "reopened", "escalated"]
+    priority: Literal["low", "normal", "high", "urgent"] = "normal"
+    due_at: Time | None = None
+    channel: Label | None = None
+
+
+class Survey(Event, frozen=True, gc=False, tag_field="type", tag="survey"):
+    """An answer, on the scale of the named instrument (see `SCALES`)."""
+
+    instrument: Literal["nps", "csat", "ces1", "ces2"]
+    score: Annotated[int, Meta(ge=0, le=10)]
+    survey_id: Id | None = None
+
+    def __post_init__(self) -> None:
+        """The answer lies on the scale of its instrument."""
+        check_customer(self.customer_id)
+        low, high = SCALES[self.instrument]
+        if not low <= self.score <= high:
+            raise ValueError(f"`score` is outside {low}-{high}, the scale of {self.instrument}")
+
+
+class Review(Event, frozen=True, gc=False, tag_field="type", tag="review"):
+    """A public rating, one to five stars."""
+
+    rating: Annotated[int, Meta(ge=1, le=5)]
+    product_id: Id | None = None
+    order_id: Id | None = None
+
+
+class Engagement(Event, frozen=True, gc=False, tag_field="type", tag="engagement"):
+    """The customer looked, clicked or used; or changed whether we may write."""
+
+    kind: Literal[
+        "visit", "login", "email_open", "email_click", "feature_use", "unsubscribed", "resubscribed"
+    ]
+
+
+class Subscription(Event, frozen=True, gc=False, tag_field="type", tag="subscription"):
+    """A step in the life of a contract. `term_end` is when the present term runs out."""
+
+    subscription_id: Id
+    status: Literal["started", "renewed", "cancel_requested", "cancelled", "expired"]
+    term_end: Time | None = None
+
+
+class Payment(Event, frozen=True, gc=False, tag_field="type", tag="payment"):
+    """A charge went through or failed."""
+
+    status: Literal["succeeded", "failed"]
+    amount: Amount | None = None
+    currency: Currency | None = None
+
+
+class Loyalty(Event, frozen=True, gc=False, tag_field="type", tag="loyalty"):
+    """Something happened in the loyalty programme."""
+
+    kind: Literal["joined", "earned", "redeemed", "tier_up", "tier_down", "left"]
+
+
+class Referral(Event, frozen=True, gc=False, tag_field="type", tag="referral"):
+    """The customer recommended us to somebody."""
+
+    referred_customer_id: Id | None = None
+
+
+class Incident(Event, frozen=True, gc=False, tag_field="type", tag="incident"):
+    """We failed the customer outside a delivery or a ticket."""
+
+    kind: Literal["breach", "outage", "billing_error", "other"]
+    severity: Literal["minor", "major", "critical"] = "major"
+
+
+class Recovery(Event, frozen=True, gc=False, tag_field="type", tag="recovery"):
+    """We made up for a failure."""
+
+    kind: Literal["apology", "compensation"]
+    amount: Amount | None = None
+
+
+class Profile(Event, frozen=True, gc=False, tag_field="type", tag="profile"):
+    """What is known about the customer; an absent field says nothing new."""
+
+    segment: Segment | None = None
+    tier: Literal["standard", "silver", "gold", "platinum"] | None = None
+    locale: Annotated[str, Meta(min_length=2, max_length=8)] | None = None
+
+
+Interaction = (
+    Purchase
+    | Refund
+    | Delivery
+    | Ticket
+    | Survey
+    | Review
+    | Engagement
+    | Subscription
+    | Payment
+    | Loyalty
+    | Referral
+    | Incident
+    | Recovery
+    | Profile
+)
+
+TYPES: Final[dict[str, type[Event]]] = {
+    "purchase": Purchase,
+    "refund": Refund,
+    "delivery": Delivery,
+    "ticket": Ticket,
+    "survey": Survey,
+    "review": Review,
+    "engagement": Engagement,
+    "subscription": Subscription,
+    "payment": Payment,
+    "loyalty": Loyalty,
+    "referral": Referral,
+    "incident": Incident,
+    "recovery": Recovery,
+    "profile": Profile,
+}
+"""Every interaction struct by its `type` on the wire."""
