@@ -1,0 +1,120 @@
+"""Events as columns: what the bytes of one run of records become.
+
+Conventions:
+    n events of one partition in arrival order. `at` arrays are positions into those n, ascending.
+    Times are int64 epoch milliseconds (`*_ms`) or, inside promises, seconds since 1990 plus one (`*_s`, 0 = absent).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "PRIORITIES",
+    "TICKET_STATUSES",
+    "TIERS",
+    "Columns",
+    "Evidence",
+    "Floats",
+    "Ints",
+    "Profiles",
+    "PromiseEvents",
+    "Purchases",
+    "Subscriptions",
+    "day_number",
+    "seconds",
+]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Seconds = NDArray[np.uint32]
+
+MS_PER_DAY = 86_400_000
+EPOCH_1990_MS = 631_152_000_000
+PRIORITIES = ("low", "normal", "high", "urgent")
+TICKET_STATUSES = ("opened", "first_reply", "resolved", "reopened", "escalated")
+TIERS = ("standard", "silver", "gold", "platinum")
+
+
+def seconds(time_ms: Ints) -> Seconds:
+    """Seconds since 1990-01-01 plus one, so that 0 can mean absent; covers 1990 to 2126."""
+    return ((time_ms - EPOCH_1990_MS) // 1000 + 1).astype(np.uint32)
+
+
+def day_number(time_ms: Ints) -> NDArray[np.uint16]:
+    """UTC days since 1990-01-01 plus one, so that 0 can mean absent; covers 1990 to 2169."""
+    return ((time_ms - EPOCH_1990_MS) // MS_PER_DAY + 1).astype(np.uint16)
+
+
+def _no_ints() -> Ints:
+    return np.empty(0, np.int64)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Graded feedback: value v in [-1, 1], weight w >= 0, for one cause (index into `evidence.CAUSES`)."""
+
+    at: Ints = field(default_factory=_no_ints)
+    cause: Ints = field(default_factory=_no_ints)
+    value: Floats = field(default_factory=lambda: np.empty(0))
+    weight: Floats = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(slots=True)
+class Purchases:
+    """Purchases; amount in 1/10,000 of the currency unit, so that sums are exact in any order."""
+
+    at: Ints = field(default_factory=_no_ints)
+    amount_e4: Ints = field(default_factory=_no_ints)
+
+
+@dataclass(slots=True)
+class PromiseEvents:
+    """What happened to promises: deliveries and tickets (`promises.Step` says which step)."""
+
+    at: Ints = field(default_factory=_no_ints)
+    ref: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    step: Ints = field(default_factory=_no_ints)
+    priority: Ints = field(default_factory=_no_ints)
+    due_s: Seconds = field(default_factory=lambda: np.empty(0, np.uint32))
+
+
+@dataclass(slots=True)
+class Subscriptions:
+    """Contract events; status is an index into ("started", "renewed", "cancel_requested", "cancelled", "expired")."""
+
+    at: Ints = field(default_factory=_no_ints)
+    status: Ints = field(default_factory=_no_ints)
+    term_end_s: Seconds = field(default_factory=lambda: np.empty(0, np.uint32))
+
+
+@dataclass(slots=True)
+class Profiles:
+    """Attributes; the latest by event time wins, and on a tie the larger value, so that order does not matter."""
+
+    at: Ints = field(default_factory=_no_ints)
+    segment: list[bytes] = field(default_factory=list)
+    tier: list[int] = field(default_factory=list)
+    locale: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Columns:
+    """One run of decoded events of one partition, in arrival order."""
+
+    keys: list[bytes]
+    event_hash: NDArray[np.uint64]
+    time_ms: Ints
+    evidence: Evidence = field(default_factory=Evidence)
+    purchases: Purchases = field(default_factory=Purchases)
+    promises: PromiseEvents = field(default_factory=PromiseEvents)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    profiles: Profiles = field(default_factory=Profiles)
+    engaged: Ints = field(default_factory=_no_ints)
+    unsubscribed: Ints = field(default_factory=_no_ints)
+    resubscribed: Ints = field(default_factory=_no_ints)
+    payment_failed: Ints = field(default_factory=_no_ints)
+
+    def __len__(self) -> int:
+        return len(self.keys)

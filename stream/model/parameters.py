@@ -1,0 +1,197 @@
+"""Every constant of the model: one versioned file, each value with a domain.
+
+A value outside its domain is refused with its path (`ModelError`), never clipped.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stream.errors import ModelError
+
+__all__ = ["Churn", "Mbg", "Parameters", "Promises", "Risk", "Statistics", "Trust", "load", "parse"]
+
+SHIPPED = Path(__file__).with_name("parameters.toml")
+
+Positive = Annotated[float, Meta(gt=0.0, le=1e6)]
+Weight = Annotated[float, Meta(ge=0.0, le=100.0)]
+Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
+LogOdds = Annotated[float, Meta(ge=-20.0, le=20.0)]
+Value = Annotated[float, Meta(ge=-1.0, le=1.0)]
+# Below 30 days the forward-decay exponent (t - landmark) / h could overflow a float64 before the year 2100.
+HalfLife = Annotated[float, Meta(ge=30.0, le=3650.0)]
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the parameter file; a misspelt name is an error."""
+
+
+class HalfLives(_Table, frozen=True):
+    """Half-life of each cause of evidence, days."""
+
+    survey: HalfLife
+    effort: HalfLife
+    review: HalfLife
+    delivery: HalfLife
+    ticket: HalfLife
+    complaint: HalfLife
+    incident: HalfLife
+    breach: HalfLife
+    refund: HalfLife
+    care: HalfLife
+    recovery: HalfLife
+
+
+class Weights(_Table, frozen=True):
+    """Weight of one event, in units of one survey answer."""
+
+    survey: Weight
+    effort: Weight
+    review: Weight
+    delivery: Weight
+    first_reply: Weight
+    resolution: Weight
+    reopened: Weight
+    escalated: Weight
+    refund: Weight
+    returned: Weight = msgspec.field(name="return")
+    loyalty: Weight
+    loyalty_left: Weight
+    referral: Weight
+    apology: Weight
+    compensation: Weight
+    incident_minor: Weight
+    incident_major: Weight
+    incident_critical: Weight
+
+
+class Statistics(_Table, frozen=True):
+    """What shapes the stored sums. Another value means other state: rebuild, never mix."""
+
+    half_life_days: HalfLives
+    engagement_short_days: HalfLife
+    engagement_long_days: HalfLife
+    payment_failure_days: HalfLife
+    weight: Weights
+
+
+class DueHours(_Table, frozen=True):
+    """Due time by ticket priority, hours."""
+
+    low: Positive
+    normal: Positive
+    high: Positive
+    urgent: Positive
+
+
+class Promises(_Table, frozen=True):
+    """How kept, late and overdue promises weigh."""
+
+    on_time_value: Value
+    late_value: Value
+    late_value_per_day: Value
+    reply_due_hours: DueHours
+    resolution_due_hours: DueHours
+    overdue_weight: Weight
+    overdue_half_days: Positive
+
+
+class DimensionWeights(_Table, frozen=True):
+    """Weight of each SERVQUAL dimension (Parasuraman, Zeithaml & Berry 1988)."""
+
+    reliability: Weight
+    responsiveness: Weight
+    assurance: Weight
+    empathy: Weight
+    tangibles: Weight
+
+
+class Trust(_Table, frozen=True):
+    """Beta reputation with base rate and negative weight."""
+
+    base_rate: Share
+    prior_weight: Positive
+    negative_weight: Positive
+    credible_mass: Share
+    dimension_weight: DimensionWeights
+
+
+class Mbg(_Table, frozen=True):
+    """MBG/NBD parameters, time in weeks."""
+
+    r: Positive
+    alpha: Positive
+    a: Positive
+    b: Positive
+
+
+class Churn(_Table, frozen=True):
+    """Purchase model and the horizon that its probability speaks of."""
+
+    horizon_days: Annotated[int, Meta(ge=1, le=3650)]
+    mbg: Mbg
+
+
+class Risk(_Table, frozen=True):
+    """Log-odds terms on top of the purchase model."""
+
+    trust_per_50_points: LogOdds
+    overdue_promise: LogOdds
+    payment_failure: LogOdds
+    engagement_fall: LogOdds
+    unsubscribed: LogOdds
+    subscription_base: LogOdds
+    subscription_term_ends: LogOdds
+    subscription_cancel_requested: LogOdds
+    subscription_ended: LogOdds
+
+
+class Parameters(_Table, frozen=True):
+    """The whole model."""
+
+    statistics: Statistics
+    promises: Promises
+    trust: Trust
+    churn: Churn
+    risk: Risk
+
+    @property
+    def model_version(self) -> str:
+        """12 hex digits over every value; stamped on every record."""
+        return _digest(self)
+
+    @property
+    def statistics_hash(self) -> str:
+        """8 hex digits over what is baked into stored sums, the judgement of promises included."""
+        return _digest([self.statistics, self.promises])[:8]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:12]
+
+
+def parse(text: str, source: str = "parameters") -> Parameters:
+    """Parameters from TOML text.
+
+    Raises:
+        ModelError: syntax, unknown or missing name, or a value outside its domain; says where.
+    """
+    try:
+        return msgspec.toml.decode(text, type=Parameters)
+    except msgspec.DecodeError as error:
+        raise ModelError(
+            f"{source}: {error}", hint="compare with the shipped stream/model/parameters.toml"
+        ) from error
+
+
+def load(path: Path | None = None) -> Parameters:
+    """Parameters of a file; the shipped ones by default."""
+    source = path or SHIPPED
+    try:
+        text = source.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelError(f"cannot read {source}: {error.strerror}", hint="check the path given as --parameters") from error
+    return parse(text, str(source))

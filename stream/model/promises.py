@@ -1,0 +1,170 @@
+"""Promises: a ticket is a promise to solve, a delivery a promise to arrive.
+
+Conventions:
+    A promise is one `PROMISE` record; times are seconds since 1990 plus one (`columns.seconds`), 0 = not known.
+    Facts merge by minimum and maximum, so they may arrive in any order: resolved before opened, arrived before promised.
+
+A closed promise is evidence at the time it was closed. An open one past its due time weighs on the score as a function of
+now: this is the part that a nightly job cannot see.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.model.columns import EPOCH_1990_MS, PRIORITIES, Floats, Ints
+from stream.model.evidence import CAUSES, growth, split_value
+from stream.model.parameters import DueHours, Parameters
+
+__all__ = ["PROMISE", "Kind", "Step", "closed", "evidence", "merge", "overdue"]
+
+PROMISE = np.dtype(
+    [
+        ("ref", "<u8"),  # hash of kind and reference, 0 = empty slot
+        ("opened", "<u4"),
+        ("due", "<u4"),
+        ("replied", "<u4"),
+        ("closed", "<u4"),
+        ("reopened", "<u4"),
+        ("kind", "u1"),
+        ("priority", "u1"),
+        ("failed", "u1"),
+        ("spare", "u1"),
+    ]
+)
+Promises = NDArray[np.void]
+DELIVERY, TICKET = CAUSES.index("delivery"), CAUSES.index("ticket")
+
+
+class Kind(IntEnum):
+    """What was promised."""
+
+    DELIVERY = 1
+    TICKET = 2
+
+
+class Step(IntEnum):
+    """What happened to a promise."""
+
+    PROMISED = 0
+    ARRIVED = 1
+    FAILED = 2
+    OPENED = 3
+    REPLIED = 4
+    RESOLVED = 5
+    REOPENED = 6
+
+
+def merge(promises: Promises, step: Ints, time_s: NDArray[np.uint32], due_s: NDArray[np.uint32], priority: Ints) -> None:
+    """Merge one event into each promise, in place; commutative and idempotent. All arrays (n,).
+
+    A delivery is judged against its first promise; a ticket against the earliest due time given.
+    """
+    opens = (step == Step.PROMISED) | (step == Step.OPENED)
+    earlier = opens & ((promises["opened"] == 0) | (time_s < promises["opened"]))
+    same = opens & (time_s == promises["opened"])
+    delivery = step == Step.PROMISED
+    known_due = due_s > 0
+    takes_due = known_due & (
+        (delivery & (earlier | (same & (due_s < promises["due"]))))
+        | (opens & ~delivery & ((promises["due"] == 0) | (due_s < promises["due"])))
+    )
+    promises["due"] = np.where(takes_due, due_s, promises["due"])
+    promises["opened"] = np.where(earlier, time_s, promises["opened"])
+    _earliest(promises, "closed", time_s, (step == Step.ARRIVED) | (step == Step.FAILED))
+    _earliest(promises, "replied", time_s, step == Step.REPLIED)
+    _latest(promises, "closed", time_s, step == Step.RESOLVED)
+    _latest(promises, "reopened", time_s, step == Step.REOPENED)
+    promises["failed"] |= step == Step.FAILED
+    promises["priority"] = np.maximum(promises["priority"], priority)
+    promises["kind"] = np.where(step <= Step.FAILED, Kind.DELIVERY, Kind.TICKET)
+
+
+def _earliest(promises: Promises, name: str, time_s: NDArray[np.uint32], where: NDArray[np.bool_]) -> None:
+    known = promises[name]
+    promises[name] = np.where(where & ((known == 0) | (time_s < known)), time_s, known)
+
+
+def _latest(promises: Promises, name: str, time_s: NDArray[np.uint32], where: NDArray[np.bool_]) -> None:
+    promises[name] = np.where(where, np.maximum(time_s, promises[name]), promises[name])
+
+
+def closed(promises: Promises) -> NDArray[np.bool_]:
+    """Kept or failed, and not opened again since."""
+    return (promises["closed"] > 0) & (promises["closed"] >= promises["reopened"])
+
+
+def evidence(promises: Promises, parameters: Parameters) -> tuple[Floats, Floats]:
+    """What each promise adds to the stored sums, in landmark units: (m, len(CAUSES)) positive and negative.
+
+    Does not depend on now, so a closed promise can be folded into the sums without changing any score.
+    """
+    positive = np.zeros((len(promises), len(CAUSES)))
+    negative = np.zeros_like(positive)
+    rules = parameters.promises
+    done = closed(promises)
+    delivery = done & (promises["kind"] == Kind.DELIVERY) & ((promises["due"] > 0) | (promises["failed"] > 0))
+    _add(positive, negative, delivery, DELIVERY, _delivery_value(promises, parameters), "closed", "delivery", promises, parameters)
+    ticket = (promises["kind"] == Kind.TICKET) & (promises["opened"] > 0)
+    taken = promises["replied"].astype(np.float64) - promises["opened"]
+    reply = np.clip(1.0 - taken / _due_seconds(rules.reply_due_hours, promises), -1.0, 1.0)
+    _add(positive, negative, ticket & (promises["replied"] > 0), TICKET, reply, "replied", "first_reply", promises, parameters)
+    allowed = np.maximum(_ticket_due(promises, parameters) - promises["opened"], 1.0)
+    resolution = np.clip(1.0 - (promises["closed"].astype(np.float64) - promises["opened"]) / allowed, -1.0, 1.0)
+    _add(positive, negative, ticket & done, TICKET, resolution, "closed", "resolution", promises, parameters)
+    return positive, negative
+
+
+def _add(
+    positive: Floats,
+    negative: Floats,
+    where: NDArray[np.bool_],
+    cause: int,
+    value: Floats,
+    when: str,
+    weight: str,
+    promises: Promises,
+    parameters: Parameters,
+) -> None:
+    if not where.any():
+        return
+    good, bad = split_value(value[where])
+    time_ms = (promises[when][where].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS
+    half_life = getattr(parameters.statistics.half_life_days, CAUSES[cause]) * 86_400_000.0
+    unit = getattr(parameters.statistics.weight, weight)
+    positive[where, cause] += growth(good * unit, time_ms, half_life)
+    negative[where, cause] += growth(bad * unit, time_ms, half_life)
+
+
+def _delivery_value(promises: Promises, parameters: Parameters) -> Floats:
+    rules = parameters.promises
+    days_late = (promises["closed"].astype(np.float64) - promises["due"]) / 86_400.0
+    late = np.maximum(rules.late_value + rules.late_value_per_day * days_late, -1.0)
+    value = np.where(days_late <= 0.0, rules.on_time_value, late)
+    return np.where(promises["failed"] > 0, -1.0, value)
+
+
+def _due_seconds(hours: DueHours, promises: Promises) -> Floats:
+    return np.array([getattr(hours, name) for name in PRIORITIES])[promises["priority"]] * 3600.0
+
+
+def _ticket_due(promises: Promises, parameters: Parameters) -> Floats:
+    """Due time of a ticket: the given one, else by its priority from when it was opened."""
+    by_priority = promises["opened"] + _due_seconds(parameters.promises.resolution_due_hours, promises)
+    return np.where(promises["due"] > 0, promises["due"].astype(np.float64), by_priority)
+
+
+def overdue(promises: Promises, now_ms: int, parameters: Parameters) -> Floats:
+    """Evidence against us of each open promise past its due time, now; 0 where kept, closed or not yet due.
+
+    Grows with the time overdue: w (1 - 2^(-overdue / half)), so a day late weighs little and a month nearly w.
+    """
+    rules = parameters.promises
+    now_s = (now_ms - EPOCH_1990_MS) / 1000.0 + 1.0
+    due = np.where(
+        promises["kind"] == Kind.TICKET, _ticket_due(promises, parameters), promises["due"].astype(np.float64)
+    )
+    waiting = (promises["opened"] > 0) & ~closed(promises) & (due > 0)
+    late_s = np.where(waiting, np.maximum(now_s - due, 0.0), 0.0)
+    return -rules.overdue_weight * np.expm1(-late_s * (np.log(2.0) / (rules.overdue_half_days * 86_400.0)))

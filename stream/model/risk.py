@@ -1,0 +1,148 @@
+"""Churn risk: the purchase model's log-odds plus declared terms, each with its own reason code.
+
+Conventions:
+    n customers; `contributions` float64 (n, len(TERMS)) in log-odds; their sum is logit(churn_risk) exactly.
+
+The purchase model is split along a path that a person can follow: a newcomer's risk, what the number of purchases takes
+off it when the last one was just now, and what the silence since then adds. The three sum to the model's log-odds.
+Contractual customers (any subscription event) have a declared base instead. Without either the risk is absent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from stream.model.churn import logit_no_purchase
+from stream.model.columns import Floats, Ints
+from stream.model.parameters import Churn, Parameters, Risk
+
+__all__ = ["ABSENT_REASON", "TERMS", "RiskFacts", "RiskScores", "churn_risk"]
+
+TERMS = (
+    "newcomer",
+    "frequency",
+    "silence",
+    "contract",
+    "trust",
+    "overdue_promises",
+    "payment_failures",
+    "engagement_fall",
+    "unsubscribed",
+)
+ABSENT_REASON = "no_purchase_or_subscription"
+MAX_COUNT = 3.0  # overdue promises and failed payments beyond this add nothing: the customer is as good as gone
+MIN_USUAL_ENGAGEMENT = 2.0  # events in the long window before a fall can be told from chance
+MIN_RATE = 0.25  # events; keeps the ratio of rates finite in full silence
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class RiskFacts:
+    """What the risk of n customers is computed from; all arrays (n,).
+
+    Attributes:
+        purchase_days: distinct days with a purchase, 0 = never bought.
+        first_day: day of the first purchase, days since 1990.
+        last_day: day of the last purchase, days since 1990.
+        overdue: open promises past their due time, now.
+        payment_failures: failed payments, decayed to now.
+        engagement_short: engagement events, decayed with the short half-life.
+        engagement_long: the same with the long half-life.
+        unsubscribed: no longer subscribed to mail.
+        contractual: any subscription event seen.
+        cancel_requested: asked to cancel after the last start or renewal.
+        ended: cancelled or expired after the last start or renewal.
+        term_end_ms: end of the running term, 0 = unknown.
+    """
+
+    purchase_days: Ints
+    first_day: Floats
+    last_day: Floats
+    overdue: Ints
+    payment_failures: Floats
+    engagement_short: Floats
+    engagement_long: Floats
+    unsubscribed: Bools
+    contractual: Bools
+    cancel_requested: Bools
+    ended: Bools
+    term_end_ms: Ints
+
+
+@dataclass(slots=True)
+class RiskScores:
+    """Churn risk (n,), nan where absent, and contributions (n, len(TERMS)) in log-odds."""
+
+    churn_risk: Floats
+    contributions: Floats
+
+
+def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Parameters) -> RiskScores:
+    """Risk that the customer buys nothing, or does not renew, within the horizon."""
+    n = len(trust)
+    terms = np.zeros((n, len(TERMS)))
+    buys = (facts.purchase_days > 0) & ~facts.contractual
+    if buys.any():
+        terms[buys, :3] = _purchase_terms(facts, buys, now_ms, parameters.churn)
+    terms[:, 3] = np.where(facts.contractual, _contract_term(facts, now_ms, parameters), 0.0)
+    terms[:, 4:] = _service_terms(facts, trust, parameters.risk, 100.0 * parameters.trust.base_rate, parameters)
+    known = buys | facts.contractual
+    terms[~known] = 0.0
+    risk = np.where(known, expit(terms.sum(axis=1)), np.nan)
+    return RiskScores(churn_risk=risk, contributions=terms)
+
+
+def _purchase_terms(facts: RiskFacts, buys: Bools, now_ms: int, churn: Churn) -> Floats:
+    first, last = facts.first_day[buys], facts.last_day[buys]
+    x = (facts.purchase_days[buys] - 1).astype(np.float64)
+    t_x = (last - first) / 7.0
+    age = np.maximum(_days_since_1990(now_ms) - first, last - first) / 7.0
+    horizon = churn.horizon_days / 7.0
+    zero = np.zeros_like(x)
+    newcomer = logit_no_purchase(zero, zero, zero, horizon, churn.mbg)
+    fresh = logit_no_purchase(x, t_x, t_x, horizon, churn.mbg)
+    now = logit_no_purchase(x, t_x, age, horizon, churn.mbg)
+    return np.stack([newcomer, fresh - newcomer, now - fresh], axis=1)
+
+
+def _days_since_1990(now_ms: int) -> float:
+    return (now_ms - 631_152_000_000) / 86_400_000.0
+
+
+def _contract_term(facts: RiskFacts, now_ms: int, parameters: Parameters) -> Floats:
+    risk = parameters.risk
+    horizon_end = now_ms + parameters.churn.horizon_days * 86_400_000
+    ends_soon = (facts.term_end_ms > 0) & (facts.term_end_ms <= horizon_end)
+    return (
+        risk.subscription_base
+        + risk.subscription_term_ends * ends_soon
+        + risk.subscription_cancel_requested * facts.cancel_requested
+        + risk.subscription_ended * facts.ended
+    )
+
+
+def _service_terms(facts: RiskFacts, trust: Floats, risk: Risk, base: float, parameters: Parameters) -> Floats:
+    return np.stack(
+        [
+            risk.trust_per_50_points * (base - trust) / 50.0,
+            risk.overdue_promise * np.minimum(facts.overdue, MAX_COUNT),
+            risk.payment_failure * np.minimum(facts.payment_failures, MAX_COUNT),
+            risk.engagement_fall * halvings(facts.engagement_short, facts.engagement_long, parameters),
+            risk.unsubscribed * facts.unsubscribed,
+        ],
+        axis=1,
+    )
+
+
+def halvings(short: Floats, long: Floats, parameters: Parameters) -> Floats:
+    """How often the recent engagement rate has halved against the usual one, 0-3.
+
+    A stream of rate q settles at q h / ln 2 in a sum of half-life h, so the sums compare after division by h.
+    """
+    statistics = parameters.statistics
+    expected = long * (statistics.engagement_short_days / statistics.engagement_long_days)
+    fall = np.log2(np.maximum(expected, MIN_RATE) / np.maximum(short, MIN_RATE))
+    return np.where(long >= MIN_USUAL_ENGAGEMENT, np.clip(fall, 0.0, MAX_COUNT), 0.0)

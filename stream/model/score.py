@@ -1,0 +1,51 @@
+"""One customer's facts at a time -> trust, churn risk and the reasons of both, for n customers at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.model import risk as risk_model
+from stream.model import trust as trust_model
+from stream.model.columns import Floats
+from stream.model.parameters import Parameters
+from stream.model.risk import RiskFacts
+
+__all__ = ["Facts", "Scores", "score"]
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known of n customers at `now_ms`.
+
+    Attributes:
+        positive: (n, len(trust.ALL_CAUSES)) evidence for us, decayed to now.
+        negative: the same against us, open overdue promises included.
+        risk: inputs of the churn risk.
+    """
+
+    positive: Floats
+    negative: Floats
+    risk: RiskFacts
+
+
+@dataclass(slots=True)
+class Scores:
+    """Unrounded scores of n customers; see `trust.TrustScores` and `risk.RiskScores` for shapes."""
+
+    trust: trust_model.TrustScores
+    risk: risk_model.RiskScores
+    trust_centi: NDArray[np.int32]
+    risk_e4: NDArray[np.int32]
+
+
+def score(facts: Facts, now_ms: int, parameters: Parameters) -> Scores:
+    """Score n customers. `trust_centi` and `risk_e4` are the published roundings (risk_e4 = -1 where absent)."""
+    trust = trust_model.trust(facts.positive, facts.negative, parameters.trust)
+    risk = risk_model.churn_risk(facts.risk, trust.trust, now_ms, parameters)
+    return Scores(
+        trust=trust,
+        risk=risk,
+        trust_centi=np.rint(trust.trust * 100.0).astype(np.int32),
+        risk_e4=np.where(np.isnan(risk.churn_risk), -1.0, np.rint(risk.churn_risk * 1e4)).astype(np.int32),
+    )

@@ -1,0 +1,89 @@
+"""Trust: the expected value of a Beta reputation, with uncertainty, interval and exact contributions.
+
+Conventions:
+    n customers, K = len(DIMENSION_OF) causes. `positive`, `negative`: float64 (n, K), decayed to the time of the score, >= 0.
+
+With R, S the weighted sums of positive and lambda times negative evidence, base rate a and prior weight W
+(Josang, subjective logic): trust = 100 (R + aW) / (R + S + W), u = W / (R + S + W).
+Since trust - 100a = 100 [(1-a) R - a S] / (R + S + W), each unit of evidence has its own share of the distance from the
+base rate: contributions per cause sum to it exactly, with no attribution rule to choose.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+from stream.model.columns import Floats
+from stream.model.evidence import DIMENSION_OF
+from stream.model.parameters import Trust
+
+__all__ = ["ALL_CAUSES", "TrustScores", "interval", "trust"]
+
+ALL_CAUSES = tuple(DIMENSION_OF)
+RECOVERY = ALL_CAUSES.index("recovery")
+# What a recovery can make good: our own failures. A bad survey answer is not undone by a voucher.
+FAILURES = np.array(
+    [
+        cause in {"delivery", "ticket", "complaint", "incident", "breach", "delivery_overdue", "ticket_overdue"}
+        for cause in ALL_CAUSES
+    ]
+)
+
+
+@dataclass(slots=True)
+class TrustScores:
+    """Trust of n customers.
+
+    Attributes:
+        trust: (n,) 0-100, high is good.
+        uncertainty: (n,) 0-1; 1 when nothing is known.
+        alpha: (n,) first Beta parameter, R + aW.
+        beta: (n,) second Beta parameter, S + (1-a)W.
+        contributions: (n, K) points; the base rate 100a plus their sum is the trust.
+    """
+
+    trust: Floats
+    uncertainty: Floats
+    alpha: Floats
+    beta: Floats
+    contributions: Floats
+
+
+def trust(positive: Floats, negative: Floats, parameters: Trust) -> TrustScores:
+    """Trust of n customers from decayed evidence. Pure; no argument is written to."""
+    base, prior = parameters.base_rate, parameters.prior_weight
+    weights = np.array([getattr(parameters.dimension_weight, DIMENSION_OF[cause]) for cause in ALL_CAUSES])
+    good = positive * weights
+    bad = negative * (weights * parameters.negative_weight)
+    good[:, RECOVERY] = _capped_recovery(good, bad, base, prior)
+    alpha = good.sum(axis=1) + base * prior
+    beta = bad.sum(axis=1) + (1.0 - base) * prior
+    total = alpha + beta
+    return TrustScores(
+        trust=100.0 * alpha / total,
+        uncertainty=prior / total,
+        alpha=alpha,
+        beta=beta,
+        contributions=100.0 * ((1.0 - base) * good - base * bad) / total[:, None],
+    )
+
+
+def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Floats:
+    """Recovery evidence that counts: never more than lifts trust to its level without the failures.
+
+    With A = R + aW and D = R + S' + W (S' the negative evidence that is not failure) and failures F,
+    (A + rho) / (D + F + rho) <= A / D  <=>  rho <= A F / (D - A). De Matos, Henrique & Rossi (2007): recovery restores
+    satisfaction, it does not buy more than was lost.
+    """
+    failures = bad[:, FAILURES].sum(axis=1)
+    a = good.sum(axis=1) - good[:, RECOVERY] + base * prior
+    other = bad.sum(axis=1) - failures + (1.0 - base) * prior
+    return np.minimum(good[:, RECOVERY], a * failures / other)
+
+
+def interval(alpha: Floats, beta: Floats, mass: float) -> NDArray[np.float64]:
+    """Central credible interval of Beta(alpha, beta) in points; shape (2, n), exact quantiles."""
+    tail = (1.0 - mass) / 2.0
+    return np.asarray(100.0 * np.stack([betaincinv(alpha, beta, tail), betaincinv(alpha, beta, 1.0 - tail)]))
