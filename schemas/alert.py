@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Count, CustomerId, Days, Id, Label, Probability, Segment, Time, Trust
+from schemas.fields import Count, Days, Id, Label, Probability, Segment, Time, Trust
 from schemas.score import Finite, Reason
 
 Severity = Literal["critical", "error", "warning", "info"]
@@ -35,7 +35,7 @@ class AlertV1(Struct, frozen=True, gc=False):
     rule_id: Label
     rule_version: Label
     model_version: Label
-    customer_id: CustomerId
+    customer_id: Id
     segment: Segment | None
     severity: Severity
     state: State

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schemas.fields import Count, CustomerId, Id, Label, Text, Time
+from schemas.fields import Count, CustomerId, Id, Label, Text, Time, check_customer
 
 
 class CommandV1(Struct, frozen=True, gc=False, kw_only=True):
@@ -33,6 +33,7 @@ class CommandV1(Struct, frozen=True, gc=False, kw_only=True):
 
     def __post_init__(self) -> None:
         """A snooze says until when; an assignment says to whom."""
+        check_customer(self.customer_id)
         if self.action == "snooze" and self.until is None:
             raise ValueError("`until` is required when `action` is snooze")
         if self.action == "assign" and self.assignee is None:

@@ -10,7 +10,6 @@ import inspect
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -21,17 +20,17 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def render(contract: Contract) -> str:
     """The JSON Schema of one contract as the text of its file, the same on every version of Python."""
-    body = _dedented(msgspec.json.schema(contract.type))
     head = {
         "$schema": DIALECT,
         "$id": f"urn:kizuna:{contract.name}:v{contract.version}",
         "title": contract.name,
     }
-    return json.dumps({**head, **body}, indent=2, ensure_ascii=True) + "\n"
+    schema = _dedented({**head, **msgspec.json.schema(contract.type)})
+    return json.dumps(schema, indent=2) + "\n"
 
 
-def _dedented(node: Any) -> Any:
-    """Descriptions without the indentation of the docstrings they come from (which Python 3.13 drops itself)."""
+def _dedented(node: object) -> object:
+    """Descriptions without the indentation of their docstrings, which Python 3.13 drops by itself."""
     if isinstance(node, dict):
         return {
             name: inspect.cleandoc(part)

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Amount, Currency, CustomerId, Id, Label, Segment, Time
+from schemas.fields import Amount, Currency, CustomerId, Id, Label, Segment, Time, check_customer
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 """Events before this are refused as "too_old". Checked on the column of milliseconds, not per struct."""
@@ -37,16 +37,6 @@ class Event(Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         """Refuse what bounds cannot say. Overriders call `check_customer` too."""
         check_customer(self.customer_id)
-
-
-def check_customer(customer_id: str) -> None:
-    r"""Refuse ids that begin with a control character: `\0position` and its like key our own rows.
-
-    Raises:
-        ValueError: which msgspec reports as a ValidationError.
-    """
-    if customer_id < " ":
-        raise ValueError("`customer_id` begins with a control character")
 
 
 class Purchase(Event, frozen=True, gc=False, tag_field="type", tag="purchase"):

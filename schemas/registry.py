@@ -24,7 +24,7 @@ class TopicSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One topic, as declared.
 
     `kind` says how it forgets: `retention` by age, `compact` by key. `key` describes the record key. `struct`
-    names the contract of its values (see `CONTRACTS`); None means that no outside reader is promised anything.
+    names the contract of its values (see `CONTRACTS`); None means that outside readers are promised nothing.
     `customer_partitioned` topics have as many partitions as the interactions, and whatever concerns one
     customer lies in the same partition of each; the worker names it explicitly. `config` holds Kafka's topic
     settings, as strings the way Kafka's admin API takes them, `cleanup.policy` included.

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Count, CustomerId, Days, Label, Probability, Segment, Time, Trust
+from schemas.fields import Count, Days, Id, Label, Probability, Segment, Time, Trust
 
 Finite = Annotated[float, Meta(ge=-1e12, le=1e12)]
 """Any number a model may show; bounded so that infinity is refused."""
@@ -39,7 +39,7 @@ class ScoreV1(Struct, frozen=True, gc=False):
     cause in `churn_absent`. The two changes are against the previous publication, null on the first.
     """
 
-    customer_id: CustomerId
+    customer_id: Id
     seq: Count
     as_of: Time
     events: Count
