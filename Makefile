@@ -5,8 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+FITS   := -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+	$$p $(FITS) && echo $$p && break; done)
 
 # What is installed, to the hash. The lists name packages only: where they come from is the reader's own pip setting.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
@@ -54,12 +55,12 @@ clean: ## stop the local Kafka; remove it, its data, .venv and every cache
 
 # Said on stderr, so that `make demo ARGS=--json` keeps its last line for the summary.
 $(READY): requirements-dev.txt requirements-data.txt pyproject.toml
-	@[ -n "$(PYTHON)" ] || { \
-		echo "setup: no Python >= 3.11 with venv and pip was found" >&2; \
+	@$(or $(PYTHON),false) $(FITS) || { \
+		echo "setup: needs a Python >= 3.11 with venv and pip; found $(or $(PYTHON),none)" >&2; \
 		echo "  next: install one (Debian: apt install python3 python3-venv) or name it: make setup PYTHON=/path/to/python3" >&2; \
 		exit 2; }
 	@echo "setup: installing into $(VENV) with $(PYTHON), about a minute, once ..." >&2
-	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python $(FITS) || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install --no-deps --require-hashes -r requirements-dev.txt -r requirements-data.txt || { \
 		echo "setup: a package could not be installed (its message is above); once that is solved, run make again" >&2; \
 		exit 1; }
