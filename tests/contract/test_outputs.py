@@ -72,7 +72,8 @@ def example() -> dict[str, Any]:
     return {
         "customer_id": "c", "seq": 1, "as_of": "2026-11-22T10:00:00Z", "events": 1, "trust": 50,
         "trust_low": 40, "trust_high": 60, "uncertainty": 0.5, "churn_risk": 0.5, "churn_absent": None,
-        "horizon_days": 90, "trust_change": None, "churn_change": None, "segment": None, "reasons": [], "model_version": "v",
+        "horizon_days": 90, "trust_change": None, "churn_change": None, "segment": None,
+        "reasons": [], "model_version": "v",
     }  # fmt: skip
 
 
