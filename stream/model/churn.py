@@ -1,10 +1,13 @@
 """P(no purchase within a horizon) under MBG/NBD, in closed form and in log space.
 
 Conventions:
-    x repeat purchase days, t_x time of the last, T age, all from the first purchase; h the horizon. float64, weeks.
+    x repeat purchase days, t_x time of the last, T age, all from the first purchase; h the horizon.
+    float64, weeks.
 
-Model: Batislam, Denizel & Filiztekin (2007), the MBG/NBD; parameters r, alpha, a, b. Unlike BG/NBD a customer may drop out
-at once, so a one-time buyer is not alive for ever. The score is not 1 - P(alive), which ranks worse than chance under BG/NBD,
+Model: Batislam, Denizel & Filiztekin (2007), the MBG/NBD; parameters r, alpha, a, b. Unlike BG/NBD a
+customer may drop out
+at once, so a one-time buyer is not alive for ever. The score is not 1 - P(alive), which ranks worse than
+chance under BG/NBD,
 but P(no purchase in h) = 1 - P(alive) [1 - ((alpha + T) / (alpha + T + h))^(r + x)].
 """
 
@@ -26,9 +29,7 @@ def log_p_alive(x: Floats, t_x: Floats, age: Floats, mbg: Mbg) -> Floats:
 
 def _log_odds_dead(x: Floats, t_x: Floats, age: Floats, mbg: Mbg) -> Floats:
     return (
-        np.log(mbg.a)
-        - np.log(mbg.b + x)
-        + (mbg.r + x) * (np.log(mbg.alpha + age) - np.log(mbg.alpha + t_x))
+        np.log(mbg.a) - np.log(mbg.b + x) + (mbg.r + x) * (np.log(mbg.alpha + age) - np.log(mbg.alpha + t_x))
     )
 
 

@@ -2,7 +2,8 @@
 
 Conventions:
     n events of one partition in arrival order. `at` arrays are positions into those n, ascending.
-    Times are int64 epoch milliseconds (`*_ms`) or, inside promises, seconds since 1990 plus one (`*_s`, 0 = absent).
+    Times are int64 epoch milliseconds (`*_ms`) or, inside promises, seconds since 1990 plus one (`*_s`, 0
+    = absent).
 """
 
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ class PromiseEvents:
 
 @dataclass(slots=True)
 class Subscriptions:
-    """Contract events; status is an index into ("started", "renewed", "cancel_requested", "cancelled", "expired")."""
+    """Contract events; status indexes started, renewed, cancel_requested, cancelled, expired."""
 
     at: Ints = field(default_factory=_no_ints)
     status: Ints = field(default_factory=_no_ints)
@@ -91,7 +92,7 @@ class Subscriptions:
 
 @dataclass(slots=True)
 class Profiles:
-    """Attributes; the latest by event time wins, and on a tie the larger value, so that order does not matter."""
+    """Attributes; the latest by event time wins, on a tie the larger value: order does not matter."""
 
     at: Ints = field(default_factory=_no_ints)
     segment: list[bytes] = field(default_factory=list)

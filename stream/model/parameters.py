@@ -193,5 +193,7 @@ def load(path: Path | None = None) -> Parameters:
     try:
         text = source.read_text(encoding="utf-8")
     except OSError as error:
-        raise ModelError(f"cannot read {source}: {error.strerror}", hint="check the path given as --parameters") from error
+        raise ModelError(
+            f"cannot read {source}: {error.strerror}", hint="check the path given as --parameters"
+        ) from error
     return parse(text, str(source))

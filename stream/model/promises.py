@@ -1,10 +1,13 @@
 """Promises: a ticket is a promise to solve, a delivery a promise to arrive.
 
 Conventions:
-    A promise is one `PROMISE` record; times are seconds since 1990 plus one (`columns.seconds`), 0 = not known.
-    Facts merge by minimum and maximum, so they may arrive in any order: resolved before opened, arrived before promised.
+    A promise is one `PROMISE` record; times are seconds since 1990 plus one (`columns.seconds`), 0 = not
+    known.
+    Facts merge by minimum and maximum, so they may arrive in any order: resolved before opened, arrived
+    before promised.
 
-A closed promise is evidence at the time it was closed. An open one past its due time weighs on the score as a function of
+A closed promise is evidence at the time it was closed. An open one past its due time weighs on the score
+as a function of
 now: this is the part that a nightly job cannot see.
 """
 
@@ -56,7 +59,9 @@ class Step(IntEnum):
     REOPENED = 6
 
 
-def merge(promises: Promises, step: Ints, time_s: NDArray[np.uint32], due_s: NDArray[np.uint32], priority: Ints) -> None:
+def merge(
+    promises: Promises, step: Ints, time_s: NDArray[np.uint32], due_s: NDArray[np.uint32], priority: Ints
+) -> None:
     """Merge one event into each promise, in place; commutative and idempotent. All arrays (n,).
 
     A delivery is judged against its first promise; a ticket against the earliest due time given.
@@ -105,13 +110,35 @@ def evidence(promises: Promises, parameters: Parameters) -> tuple[Floats, Floats
     rules = parameters.promises
     done = closed(promises)
     delivery = done & (promises["kind"] == Kind.DELIVERY) & ((promises["due"] > 0) | (promises["failed"] > 0))
-    _add(positive, negative, delivery, DELIVERY, _delivery_value(promises, parameters), "closed", "delivery", promises, parameters)
+    _add(
+        positive,
+        negative,
+        delivery,
+        DELIVERY,
+        _delivery_value(promises, parameters),
+        "closed",
+        "delivery",
+        promises,
+        parameters,
+    )
     ticket = (promises["kind"] == Kind.TICKET) & (promises["opened"] > 0)
     taken = promises["replied"].astype(np.float64) - promises["opened"]
     reply = np.clip(1.0 - taken / _due_seconds(rules.reply_due_hours, promises), -1.0, 1.0)
-    _add(positive, negative, ticket & (promises["replied"] > 0), TICKET, reply, "replied", "first_reply", promises, parameters)
+    _add(
+        positive,
+        negative,
+        ticket & (promises["replied"] > 0),
+        TICKET,
+        reply,
+        "replied",
+        "first_reply",
+        promises,
+        parameters,
+    )
     allowed = np.maximum(_ticket_due(promises, parameters) - promises["opened"], 1.0)
-    resolution = np.clip(1.0 - (promises["closed"].astype(np.float64) - promises["opened"]) / allowed, -1.0, 1.0)
+    resolution = np.clip(
+        1.0 - (promises["closed"].astype(np.float64) - promises["opened"]) / allowed, -1.0, 1.0
+    )
     _add(positive, negative, ticket & done, TICKET, resolution, "closed", "resolution", promises, parameters)
     return positive, negative
 
@@ -158,7 +185,8 @@ def _ticket_due(promises: Promises, parameters: Parameters) -> Floats:
 def overdue(promises: Promises, now_ms: int, parameters: Parameters) -> Floats:
     """Evidence against us of each open promise past its due time, now; 0 where kept, closed or not yet due.
 
-    Grows with the time overdue: w (1 - 2^(-overdue / half)), so a day late weighs little and a month nearly w.
+    Grows with the time overdue: w (1 - 2^(-overdue / half)), so a day late weighs little and a month
+    nearly w.
     """
     rules = parameters.promises
     now_s = (now_ms - EPOCH_1990_MS) / 1000.0 + 1.0

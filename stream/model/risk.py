@@ -3,9 +3,12 @@
 Conventions:
     n customers; `contributions` float64 (n, len(TERMS)) in log-odds; their sum is logit(churn_risk) exactly.
 
-The purchase model is split along a path that a person can follow: a newcomer's risk, what the number of purchases takes
-off it when the last one was just now, and what the silence since then adds. The three sum to the model's log-odds.
-Contractual customers (any subscription event) have a declared base instead. Without either the risk is absent.
+The purchase model is split along a path that a person can follow: a newcomer's risk, what the number of
+purchases takes
+off it when the last one was just now, and what the silence since then adds. The three sum to the model's
+log-odds.
+Contractual customers (any subscription event) have a declared base instead. Without either the risk is
+absent.
 """
 
 from dataclasses import dataclass
@@ -32,7 +35,9 @@ TERMS = (
     "unsubscribed",
 )
 ABSENT_REASON = "no_purchase_or_subscription"
-MAX_COUNT = 3.0  # overdue promises and failed payments beyond this add nothing: the customer is as good as gone
+MAX_COUNT = (
+    3.0  # overdue promises and failed payments beyond this add nothing: the customer is as good as gone
+)
 MIN_USUAL_ENGAGEMENT = 2.0  # events in the long window before a fall can be told from chance
 MIN_RATE = 0.25  # events; keeps the ratio of rates finite in full silence
 
@@ -88,7 +93,9 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     if buys.any():
         terms[buys, :3] = _purchase_terms(facts, buys, now_ms, parameters.churn)
     terms[:, 3] = np.where(facts.contractual, _contract_term(facts, now_ms, parameters), 0.0)
-    terms[:, 4:] = _service_terms(facts, trust, parameters.risk, 100.0 * parameters.trust.base_rate, parameters)
+    terms[:, 4:] = _service_terms(
+        facts, trust, parameters.risk, 100.0 * parameters.trust.base_rate, parameters
+    )
     known = buys | facts.contractual
     terms[~known] = 0.0
     risk = np.where(known, expit(terms.sum(axis=1)), np.nan)
@@ -124,7 +131,9 @@ def _contract_term(facts: RiskFacts, now_ms: int, parameters: Parameters) -> Flo
     )
 
 
-def _service_terms(facts: RiskFacts, trust: Floats, risk: Risk, base: float, parameters: Parameters) -> Floats:
+def _service_terms(
+    facts: RiskFacts, trust: Floats, risk: Risk, base: float, parameters: Parameters
+) -> Floats:
     return np.stack(
         [
             risk.trust_per_50_points * (base - trust) / 50.0,

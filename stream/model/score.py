@@ -38,9 +38,25 @@ class Scores:
     trust_centi: NDArray[np.int32]
     risk_e4: NDArray[np.int32]
 
+    def of(self, chosen: NDArray[np.int64]) -> "Scores":
+        """The scores of some of the customers; arrays (len(chosen), ...)."""
+        trust, risk = self.trust, self.risk
+        return Scores(
+            trust=trust_model.TrustScores(
+                trust.trust[chosen],
+                trust.uncertainty[chosen],
+                trust.alpha[chosen],
+                trust.beta[chosen],
+                trust.contributions[chosen],
+            ),
+            risk=risk_model.RiskScores(risk.churn_risk[chosen], risk.contributions[chosen]),
+            trust_centi=self.trust_centi[chosen],
+            risk_e4=self.risk_e4[chosen],
+        )
+
 
 def score(facts: Facts, now_ms: int, parameters: Parameters) -> Scores:
-    """Score n customers. `trust_centi` and `risk_e4` are the published roundings (risk_e4 = -1 where absent)."""
+    """Score n customers; `trust_centi` and `risk_e4` are the published roundings (-1 = absent)."""
     trust = trust_model.trust(facts.positive, facts.negative, parameters.trust)
     risk = risk_model.churn_risk(facts.risk, trust.trust, now_ms, parameters)
     return Scores(

@@ -1,11 +1,13 @@
 """Trust: the expected value of a Beta reputation, with uncertainty, interval and exact contributions.
 
 Conventions:
-    n customers, K = len(DIMENSION_OF) causes. `positive`, `negative`: float64 (n, K), decayed to the time of the score, >= 0.
+    n customers, K = len(DIMENSION_OF) causes. `positive`, `negative`: float64 (n, K), decayed to the time
+    of the score, >= 0.
 
 With R, S the weighted sums of positive and lambda times negative evidence, base rate a and prior weight W
 (Josang, subjective logic): trust = 100 (R + aW) / (R + S + W), u = W / (R + S + W).
-Since trust - 100a = 100 [(1-a) R - a S] / (R + S + W), each unit of evidence has its own share of the distance from the
+Since trust - 100a = 100 [(1-a) R - a S] / (R + S + W), each unit of evidence has its own share of the
+distance from the
 base rate: contributions per cause sum to it exactly, with no attribution rule to choose.
 """
 
@@ -26,7 +28,8 @@ RECOVERY = ALL_CAUSES.index("recovery")
 # What a recovery can make good: our own failures. A bad survey answer is not undone by a voucher.
 FAILURES = np.array(
     [
-        cause in {"delivery", "ticket", "complaint", "incident", "breach", "delivery_overdue", "ticket_overdue"}
+        cause
+        in {"delivery", "ticket", "complaint", "incident", "breach", "delivery_overdue", "ticket_overdue"}
         for cause in ALL_CAUSES
     ]
 )
@@ -74,7 +77,8 @@ def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Fl
     """Recovery evidence that counts: never more than lifts trust to its level without the failures.
 
     With A = R + aW and D = R + S' + W (S' the negative evidence that is not failure) and failures F,
-    (A + rho) / (D + F + rho) <= A / D  <=>  rho <= A F / (D - A). De Matos, Henrique & Rossi (2007): recovery restores
+    (A + rho) / (D + F + rho) <= A / D  <=>  rho <= A F / (D - A). De Matos, Henrique & Rossi (2007):
+    recovery restores
     satisfaction, it does not buy more than was lost.
     """
     failures = bad[:, FAILURES].sum(axis=1)

@@ -1,0 +1,177 @@
+"""Events -> columns: each type's fields become arrays."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
+
+from schemas.interaction import Delivery, Engagement, Payment, Profile, Purchase, Subscription, Ticket
+from stream.model.columns import (
+    EPOCH_1990_MS,
+    PRIORITIES,
+    TIERS,
+    Columns,
+    Evidence,
+    Ints,
+    Profiles,
+    PromiseEvents,
+    Purchases,
+    Subscriptions,
+    seconds,
+)
+from stream.model.parameters import Parameters
+from stream.model.promises import Step
+from stream.pipeline.decode import Decoded, epoch_ms, type_name
+from stream.pipeline.grades import GRADES
+
+__all__ = ["columns", "hash64"]
+
+PRIORITY = {name: i for i, name in enumerate(PRIORITIES)}
+TIER: dict[str | None, int] = {None: 0} | {name: i + 1 for i, name in enumerate(TIERS)}
+DELIVERY_STEP = {"promised": Step.PROMISED, "arrived": Step.ARRIVED, "failed": Step.FAILED}
+TICKET_STEP = {
+    "opened": Step.OPENED,
+    "first_reply": Step.REPLIED,
+    "resolved": Step.RESOLVED,
+    "reopened": Step.REOPENED,
+}
+SUBSCRIPTION_STATUS = ("started", "renewed", "cancel_requested", "cancelled", "expired")
+
+
+def hash64(text: str) -> int:
+    """64-bit XXH3, never 0: identity of an event or a promise. One false match in 10^18 comparisons."""
+    return xxh3_64_intdigest(text.encode()) or 1
+
+
+def columns(decoded: Decoded, parameters: Parameters) -> Columns:
+    """Columns of a run, in arrival order."""
+    events = decoded.events
+    at_of: dict[str, list[int]] = defaultdict(list)
+    for i, event in enumerate(events):
+        at_of[type_name(event)].append(i)
+    result = Columns(
+        keys=decoded.keys,
+        event_hash=np.array([hash64(event.event_id) for event in events], np.uint64),
+        time_ms=decoded.times_ms,
+    )
+    graded: list[Evidence] = []
+    promised: list[PromiseEvents] = []
+    for name, places in at_of.items():
+        at = np.array(places, np.int64)
+        chosen: list[Any] = [events[i] for i in places]
+        if name in GRADES:
+            graded.append(GRADES[name](at, chosen, parameters.statistics.weight))
+        if name in FILLS:
+            FILLS[name](result, at, chosen)
+        if name in PROMISES:
+            promised.append(PROMISES[name](at, chosen))
+    if graded:
+        result.evidence = _joined_evidence(graded)
+    if promised:
+        result.promises = _in_arrival_order(promised)
+    return result
+
+
+def _purchases(result: Columns, at: Ints, events: Sequence[Purchase]) -> None:
+    amounts = np.array([event.amount for event in events], np.float64)
+    result.purchases = Purchases(at, np.rint(amounts * 10_000.0).astype(np.int64))
+
+
+def _engagements(result: Columns, at: Ints, events: Sequence[Engagement]) -> None:
+    kind = np.array([event.kind for event in events])
+    result.unsubscribed = at[kind == "unsubscribed"]
+    result.resubscribed = at[kind == "resubscribed"]
+    result.engaged = at[kind != "unsubscribed"]
+
+
+def _payments(result: Columns, at: Ints, events: Sequence[Payment]) -> None:
+    result.payment_failed = at[[event.status == "failed" for event in events]]
+
+
+def _subscriptions(result: Columns, at: Ints, events: Sequence[Subscription]) -> None:
+    status = np.array([SUBSCRIPTION_STATUS.index(event.status) for event in events], np.int64)
+    result.subscriptions = Subscriptions(at, status, _optional_seconds([event.term_end for event in events]))
+
+
+def _profiles(result: Columns, at: Ints, events: Sequence[Profile]) -> None:
+    result.profiles = Profiles(
+        at,
+        [(event.segment or "").encode() for event in events],
+        [TIER[event.tier] for event in events],
+        [(event.locale or "").encode() for event in events],
+    )
+
+
+FILLS: dict[str, Callable[[Columns, Ints, Sequence[Any]], None]] = {
+    "purchase": _purchases,
+    "engagement": _engagements,
+    "payment": _payments,
+    "subscription": _subscriptions,
+    "profile": _profiles,
+}
+
+
+def _deliveries(at: Ints, events: Sequence[Delivery]) -> PromiseEvents:
+    return PromiseEvents(
+        at,
+        np.array([hash64(f"delivery:{event.delivery_id}") for event in events], np.uint64),
+        np.array([DELIVERY_STEP[event.status] for event in events], np.int64),
+        np.zeros(len(events), np.int64),
+        _optional_seconds([event.promised_at for event in events]),
+    )
+
+
+def _tickets(at: Ints, events: Sequence[Ticket]) -> PromiseEvents:
+    """Steps of tickets; an escalation is a complaint, not a step (`grades`)."""
+    step = np.array([TICKET_STEP.get(event.status, -1) for event in events], np.int64)
+    kept = step >= 0
+    steps = [event for event, keep in zip(events, kept.tolist(), strict=True) if keep]
+    return PromiseEvents(
+        at[kept],
+        np.array([hash64(f"ticket:{event.ticket_id}") for event in steps], np.uint64),
+        step[kept],
+        np.array([PRIORITY[event.priority] for event in steps], np.int64),
+        _optional_seconds([event.due_at for event in steps]),
+    )
+
+
+PROMISES: dict[str, Callable[[Ints, Sequence[Any]], PromiseEvents]] = {
+    "delivery": _deliveries,
+    "ticket": _tickets,
+}
+
+
+def _joined_evidence(parts: list[Evidence]) -> Evidence:
+    return Evidence(
+        np.concatenate([part.at for part in parts]),
+        np.concatenate([part.cause for part in parts]),
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+    )
+
+
+def _in_arrival_order(parts: list[PromiseEvents]) -> PromiseEvents:
+    at = np.concatenate([part.at for part in parts])
+    order = np.argsort(at, kind="stable")
+    return PromiseEvents(
+        at[order],
+        np.concatenate([part.ref for part in parts])[order],
+        np.concatenate([part.step for part in parts])[order],
+        np.concatenate([part.priority for part in parts])[order],
+        np.concatenate([part.due_s for part in parts])[order],
+    )
+
+
+def _optional_seconds(times: Sequence[datetime | None]) -> NDArray[np.uint32]:
+    """Seconds of each time, 0 where None; a time outside 1990-2100 says nothing and counts as absent."""
+    known = [(i, time) for i, time in enumerate(times) if time is not None and 1990 <= time.year < 2100]
+    result = np.zeros(len(times), np.uint32)
+    if known:
+        result[[i for i, _ in known]] = seconds(
+            np.maximum(epoch_ms([time for _, time in known]), EPOCH_1990_MS)
+        )
+    return result

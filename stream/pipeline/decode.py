@@ -1,0 +1,108 @@
+"""Bytes -> events, or dead letters. The one loop per record; everything after it works on columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from schemas import dead_letter
+from schemas.cloudevents import payload
+from schemas.codec import DECODE_ERRORS, classify, decode_interaction
+from schemas.dead_letter import Cause
+from schemas.interaction import EARLIEST, LATEST, MAX_RECORD_BYTES, Event, Interaction
+from stream.model.columns import Ints
+from stream.pipeline.effects import DeadLetter, Effects
+from stream.pipeline.record import Record
+
+__all__ = ["MAX_AHEAD_MS", "Decoded", "decode", "epoch_ms"]
+
+MAX_AHEAD_MS = (
+    86_400_000  # an event more than a day ahead of the clock is a sender's fault, not a late record
+)
+UNKNOWN = "unknown"
+EARLIEST_MS = int(EARLIEST.timestamp() * 1000)
+LATEST_MS = int(LATEST.timestamp() * 1000)
+
+
+@dataclass(slots=True)
+class Decoded:
+    """Valid events of a run, in arrival order; parallel lists."""
+
+    events: list[Interaction] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    times_ms: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def decode(records: Sequence[Record], now_ms: int, effects: Effects) -> Decoded:
+    """Decode a run; each record becomes an event or a dead letter in `effects`, never an exception.
+
+    Args:
+        records: one partition's records in offset order.
+        now_ms: wall time, for the limit on events ahead of it.
+        effects: receives dead letters and their counts.
+    """
+    effects.n_records += len(records)
+    good = Decoded()
+    origin: list[Record] = []
+    for record in records:
+        key, value = record.key, record.value
+        if not value:
+            _refuse(effects, record, "empty_value", "the record has no value", UNKNOWN)
+        elif len(value) > MAX_RECORD_BYTES:
+            _refuse(effects, record, "too_large", f"{len(value)} bytes, at most {MAX_RECORD_BYTES}", UNKNOWN)
+        elif key is None:
+            _refuse(effects, record, "key_missing", "records are keyed by the customer id", UNKNOWN)
+        else:
+            try:
+                event = decode_interaction(payload(value, record.headers) if record.headers else value)
+            except DECODE_ERRORS as failure:
+                cause, detail = classify(failure, value)
+                _refuse(effects, record, cause, detail, UNKNOWN)
+                continue
+            if event.customer_id.encode() != key:
+                _refuse(effects, record, "key_mismatch", "the key is not `customer_id`", type_name(event))
+                continue
+            good.events.append(event)
+            good.keys.append(key)
+            origin.append(record)
+    good.times_ms = epoch_ms([event.occurred_at for event in good.events])
+    _refuse_times(good, origin, min(LATEST_MS, now_ms + MAX_AHEAD_MS), effects)
+    return good
+
+
+def epoch_ms(times: Sequence[datetime]) -> Ints:
+    """Epoch milliseconds of aware datetimes; shape (n,)."""
+    stamps = np.array([time.timestamp() for time in times], np.float64)
+    return np.rint(stamps * 1000.0).astype(np.int64)
+
+
+def type_name(event: Event) -> str:
+    """The `type` on the wire."""
+    return str(event.__struct_config__.tag)
+
+
+def _refuse_times(good: Decoded, origin: list[Record], limit_ms: int, effects: Effects) -> None:
+    out = (good.times_ms < EARLIEST_MS) | (good.times_ms > limit_ms)
+    if not out.any():
+        return
+    for i in np.flatnonzero(out).tolist():
+        old = good.times_ms[i] < EARLIEST_MS
+        cause: Cause = "too_old" if old else "too_future"
+        detail = (
+            "`occurred_at` is before 1990" if old else "`occurred_at` is more than a day ahead of the clock"
+        )
+        _refuse(effects, origin[i], cause, detail, type_name(good.events[i]))
+    kept = np.flatnonzero(~out).tolist()
+    good.events = [good.events[i] for i in kept]
+    good.keys = [good.keys[i] for i in kept]
+    good.times_ms = good.times_ms[~out]
+
+
+def _refuse(effects: Effects, record: Record, cause: Cause, detail: str, event_type: str) -> None:
+    headers = dead_letter.headers(
+        cause, detail, record.topic, record.partition, record.offset, record.timestamp, record.headers or ()
+    )
+    effects.dead_letters.append(DeadLetter(record.key, record.value, headers))
+    effects.causes[cause] += 1
+    effects.outcomes[event_type, "invalid"] += 1

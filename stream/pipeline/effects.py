@@ -1,0 +1,47 @@
+"""What one step wants written: the engine writes all of it in one transaction, or none."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["DeadLetter", "Effects"]
+
+KeyValue = tuple[bytes, bytes]
+
+
+class DeadLetter(NamedTuple):
+    """A refused record as it came, with the cause in its headers."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class Effects:
+    """Records to write, per topic, in order; and what to count.
+
+    Attributes:
+        changelog: one row per touched customer.
+        scores: ScoreV1 records, keyed by customer.
+        alerts: latest state per `customer|rule`; later ones of a key supersede earlier ones.
+        alert_log: every transition, same keys.
+        dead_letters: refused records.
+        outcomes: events by (type, outcome), outcome one of scored, duplicate, invalid; type "unknown"
+        where unreadable.
+        causes: dead letters by cause.
+        opened: alerts opened, by severity.
+        resolved: alerts resolved, by severity.
+        n_records: records of the run, dead ones included.
+    """
+
+    changelog: list[KeyValue] = field(default_factory=list)
+    scores: list[KeyValue] = field(default_factory=list)
+    alerts: list[KeyValue] = field(default_factory=list)
+    alert_log: list[KeyValue] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    opened: Counter[str] = field(default_factory=Counter)
+    resolved: Counter[str] = field(default_factory=Counter)
+    n_records: int = 0

@@ -1,0 +1,208 @@
+"""The functional core: `step(table, records, now_ms) -> Effects`; live worker, replay and tests call it.
+
+One step is one transaction: what it changes in the table and what it returns belong together. It reads no
+clock and does no I/O. Two clocks are possible: `wall`, where scores hold at `now_ms`; and `event`, where they
+hold at the highest event time seen by the partition, and every customer is swept each time that passes a
+multiple of `SWEEP_EVERY_MS`, so that a replay hears silence at the times at which it was silent.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.alerts.evaluate import State, Transition, Values, evaluate
+from stream.alerts.rules import Rules
+from stream.model.columns import Ints
+from stream.model.explain import Explanation, explain
+from stream.model.parameters import Parameters
+from stream.model.score import Scores, score
+from stream.pipeline.columns import columns
+from stream.pipeline.decode import Decoded, decode, type_name
+from stream.pipeline.effects import Effects
+from stream.pipeline.encode import encode_alert, encode_scores, top_reasons
+from stream.pipeline.record import Record
+from stream.state.apply import apply
+from stream.state.facts import facts
+from stream.state.table import CustomerTable
+
+__all__ = ["SWEEP_EVERY_MS", "Pipeline"]
+
+SWEEP_EVERY_MS = 7 * 86_400_000  # event clock only: how often silence is scored in a replay of history
+BAND_EDGES = (0.2, 0.4, 0.6, 0.8)
+BANDS = ("0-20", "20-40", "40-60", "60-80", "80-100")
+
+
+class Pipeline:
+    """Parameters and rules, ready to step. Holds no state of customers; safe to share between partitions."""
+
+    def __init__(
+        self, parameters: Parameters, rules: Rules, clock: Literal["wall", "event"] = "wall"
+    ) -> None:
+        self.parameters = parameters
+        self.rules = rules
+        self.clock = clock
+        self.model_version = parameters.model_version
+        self.statistics = parameters.statistics_hash
+        self._versions = (rules.version, self.model_version)
+
+    def new_table(self) -> CustomerTable:
+        """An empty partition."""
+        return CustomerTable(self.statistics)
+
+    def step(self, table: CustomerTable, records: Sequence[Record], now_ms: int) -> Effects:
+        """Apply one run of records and score whom it touched.
+
+        Args:
+            table: the partition's rows, changed in place.
+            records: one partition's records in offset order; bad ones become dead letters.
+            now_ms: wall time.
+        """
+        effects = Effects()
+        dirty: list[Ints] = []
+        decoded = decode(records, now_ms, effects)
+        for start, stop, sweep_ms in self._segments(table.watermark_ms, decoded.times_ms):
+            if sweep_ms is not None:
+                dirty.append(
+                    self._publish(table, table.live(0, table.n_rows), sweep_ms, effects, everything=False)
+                )
+            part = Decoded(decoded.events[start:stop], decoded.keys[start:stop], decoded.times_ms[start:stop])
+            if not len(part.events):
+                continue
+            rows, accepted = apply(table, columns(part, self.parameters), self.parameters)
+            table.watermark_ms = max(table.watermark_ms, int(part.times_ms.max()))
+            _count(part, accepted, effects)
+            touched = np.unique(rows[accepted])
+            if len(touched):
+                time_ms = table.watermark_ms if self.clock == "event" else now_ms
+                dirty.append(self._publish(table, touched, time_ms, effects, everything=True))
+        _write_rows(table, dirty, effects)
+        return effects
+
+    def sweep(self, table: CustomerTable, start: int, stop: int, now_ms: int) -> Effects:
+        """Score the rows [start, stop) because time has passed; publishes only what moved."""
+        effects = Effects()
+        rows = table.live(start, stop)
+        if len(rows):
+            time_ms = table.watermark_ms if self.clock == "event" else now_ms
+            _write_rows(table, [self._publish(table, rows, time_ms, effects, everything=False)], effects)
+        return effects
+
+    def _segments(self, watermark_ms: int, times_ms: Ints) -> list["Segment"]:
+        """Cut a run where the event clock passes a sweep; one segment under the wall clock."""
+        n = len(times_ms)
+        if self.clock == "wall" or n == 0:
+            return [Segment(0, n, None)]
+        clock = np.maximum.accumulate(np.maximum(times_ms, watermark_ms))
+        period = clock // SWEEP_EVERY_MS
+        before = np.concatenate(
+            [[watermark_ms // SWEEP_EVERY_MS if watermark_ms else period[0]], period[:-1]]
+        )
+        cuts = np.flatnonzero(period != before)
+        segments = [Segment(0, int(cuts[0]) if len(cuts) else n, None)]
+        for cut, end in zip(cuts.tolist(), [*cuts[1:].tolist(), n], strict=True):
+            segments.append(Segment(cut, end, int(period[cut]) * SWEEP_EVERY_MS))
+        return segments
+
+    def _publish(
+        self, table: CustomerTable, rows: Ints, now_ms: int, effects: Effects, *, everything: bool
+    ) -> Ints:
+        """Score `rows` at a time, move their alerts, add the records; returns the rows that changed."""
+        known = facts(table, rows, now_ms, self.parameters)
+        scores = score(known, now_ms, self.parameters)
+        store = table.rows[rows]
+        alerts_before = store["alert_state"].copy()
+        values = Values(
+            scores.trust_centi, scores.risk_e4, scores.trust.uncertainty, known.risk.purchase_days
+        )
+        transitions = evaluate(store, values, self.rules, now_ms)
+        publish = np.ones(len(rows), np.bool_)
+        if not everything:
+            publish = (scores.trust_centi != store["trust_centi"]) | (scores.risk_e4 != store["risk_e4"])
+            publish[[transition.customer for transition in transitions]] = True
+        changed = publish | (store["alert_state"] != alerts_before).any(axis=1)
+        if publish.any():
+            self._encode(table.key_list(rows), store, scores, publish, transitions, now_ms, effects)
+        store["seq"][publish] += 1
+        store["trust_centi"][publish] = scores.trust_centi[publish]
+        store["risk_e4"][publish] = scores.risk_e4[publish]
+        table.rows[rows[changed]] = store[changed]
+        return rows[changed]
+
+    def _encode(
+        self,
+        keys: list[bytes],
+        store: NDArray[np.void],
+        scores: Scores,
+        publish: NDArray[np.bool_],
+        transitions: list[Transition],
+        now_ms: int,
+        effects: Effects,
+    ) -> None:
+        """Records of the customers to publish; every transition's customer is among them."""
+        chosen = np.flatnonzero(publish)
+        some = scores if len(chosen) == len(keys) else scores.of(chosen)
+        names = [keys[i] for i in chosen.tolist()]
+        reasons = top_reasons(some)
+        before = store[chosen]
+        effects.scores += encode_scores(
+            names, before, some, reasons, now_ms, self.parameters, self.model_version
+        )
+        place = {i: at for at, i in enumerate(chosen.tolist())} if transitions else {}
+        for transition in transitions:
+            i = transition.customer
+            record = encode_alert(
+                keys[i], store[i], scores, reasons[place[i]], transition, self.parameters, self._versions
+            )
+            effects.alerts.append(record)
+            effects.alert_log.append(record)
+            counter = effects.resolved if transition.state is State.RESOLVED else effects.opened
+            counter[transition.rule.severity] += 1
+
+    def explain(self, table: CustomerTable, key: bytes, now_ms: int) -> Explanation | None:
+        """Every reason of one customer at a time; None if unknown."""
+        row = table.index.get(key)
+        if row is None:
+            return None
+        known = facts(table, np.array([row]), now_ms, self.parameters)
+        return explain(known, score(known, now_ms, self.parameters), now_ms, self.parameters)
+
+    def scores(self, table: CustomerTable, now_ms: int) -> tuple[list[bytes], Scores]:
+        """Keys and scores of every customer at a time, nothing published; for evaluation and read-outs."""
+        rows = table.live(0, table.n_rows)
+        return table.key_list(rows), score(
+            facts(table, rows, now_ms, self.parameters), now_ms, self.parameters
+        )
+
+    def bands(self, table: CustomerTable) -> dict[tuple[str, str], int]:
+        """Customers by (score, band) of their last published values; bands of a fifth of the scale."""
+        rows = table.rows[: table.n_rows]
+        rows = rows[rows["seq"] > 0]
+        risk = rows["risk_e4"][rows["risk_e4"] >= 0]
+        counts = {("trust", band): count for band, count in _by_band(rows["trust_centi"] / 10_000.0)}
+        return counts | {("churn_risk", band): count for band, count in _by_band(risk / 10_000.0)}
+
+
+class Segment(NamedTuple):
+    """Events [start, stop) of a run, with the sweep that comes before them."""
+
+    start: int
+    stop: int
+    sweep_ms: int | None
+
+
+def _by_band(share: NDArray[np.float64]) -> list[tuple[str, int]]:
+    counts = np.bincount(np.digitize(share, BAND_EDGES), minlength=len(BANDS))
+    return list(zip(BANDS, counts.tolist(), strict=True))
+
+
+def _count(part: Decoded, accepted: NDArray[np.bool_], effects: Effects) -> None:
+    for event, new in zip(part.events, accepted.tolist(), strict=True):
+        effects.outcomes[type_name(event), "scored" if new else "duplicate"] += 1
+
+
+def _write_rows(table: CustomerTable, dirty: list[Ints], effects: Effects) -> None:
+    if dirty:
+        rows = np.unique(np.concatenate(dirty))
+        effects.changelog.extend(zip(table.key_list(rows), table.encode(rows), strict=True))

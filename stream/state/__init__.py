@@ -1,0 +1,1 @@
+"""The rows of one partition: what is remembered of each customer, and nothing else."""

@@ -1,0 +1,153 @@
+"""Columns -> rows: what a run of events changes. Commutative and idempotent within the dedup window."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.model.columns import MS_PER_DAY, Columns, Ints, Subscriptions, day_number, seconds
+from stream.model.evidence import cause_half_lives_ms, growth, split_value
+from stream.model.parameters import Parameters
+from stream.state import promises, purchases
+from stream.state.dedup import accept
+from stream.state.table import CustomerTable
+
+__all__ = ["apply"]
+
+
+def apply(table: CustomerTable, columns: Columns, parameters: Parameters) -> tuple[Ints, NDArray[np.bool_]]:
+    """Apply one run of events to the rows of their customers.
+
+    Returns:
+        (rows, accepted): row of each event and mask of the events that were not duplicates; both (n,).
+    """
+    rows = table.rows_of(columns.keys)
+    accepted = accept(table.rows, rows, columns.event_hash)
+    store = table.rows
+    times = columns.time_ms
+    _note_times(store, rows[accepted], seconds(times[accepted]))
+    _add_evidence(store, rows, accepted, columns, parameters)
+    _add_decayed(store, rows, accepted, columns, parameters)
+    _add_purchases(table, rows, accepted, columns)
+    at = columns.promises.at
+    if len(at):
+        keep = accepted[at]
+        if keep.any():
+            chosen = at[keep]
+            events = columns.promises
+            promises.apply(
+                store,
+                table.tails,
+                rows[chosen],
+                events.ref[keep],
+                events.step[keep],
+                seconds(times[chosen]),
+                events.due_s[keep],
+                events.priority[keep],
+                parameters,
+            )
+    _merge_subscriptions(store, rows, accepted, times, columns.subscriptions)
+    _latest(store, "unsubscribed_s", rows, accepted, columns.unsubscribed, times)
+    _latest(store, "resubscribed_s", rows, accepted, columns.resubscribed, times)
+    _merge_profiles(store, rows, accepted, columns)
+    return rows, accepted
+
+
+def _note_times(store: NDArray[np.void], rows: Ints, time_s: NDArray[np.uint32]) -> None:
+    if not len(rows):
+        return
+    order = np.argsort(rows, kind="stable")
+    touched, start = np.unique(rows[order], return_index=True)
+    sorted_s = time_s[order]
+    store["last_s"][touched] = np.maximum(store["last_s"][touched], np.maximum.reduceat(sorted_s, start))
+    first = np.minimum.reduceat(sorted_s, start)
+    known = store["first_s"][touched]
+    store["first_s"][touched] = np.where(known == 0, first, np.minimum(known, first))
+
+
+def _add(target: NDArray[np.float64], rows: Ints, column: Ints, terms: NDArray[np.float64]) -> None:
+    """Add terms at (row, column), repeated places included; quantised, so any order gives the same bits."""
+    width = target.shape[1]
+    place = rows * width + column
+    order = np.argsort(place, kind="stable")
+    places, start = np.unique(place[order], return_index=True)
+    target[places // width, places % width] += np.add.reduceat(terms[order], start)
+
+
+def _add_evidence(
+    store: NDArray[np.void], rows: Ints, accepted: NDArray[np.bool_], columns: Columns, parameters: Parameters
+) -> None:
+    evidence = columns.evidence
+    keep = accepted[evidence.at] if len(evidence.at) else np.zeros(0, np.bool_)
+    if not keep.any():
+        return
+    at, cause = evidence.at[keep], evidence.cause[keep]
+    half_life = cause_half_lives_ms(parameters.statistics)[cause]
+    good, bad = split_value(evidence.value[keep])
+    weight, when, owner = evidence.weight[keep], columns.time_ms[at], rows[at]
+    sums = store["evidence"]
+    _add(sums[:, :, 0], owner, cause, growth(good * weight, when, half_life))
+    _add(sums[:, :, 1], owner, cause, growth(bad * weight, when, half_life))
+
+
+def _add_decayed(
+    store: NDArray[np.void], rows: Ints, accepted: NDArray[np.bool_], columns: Columns, parameters: Parameters
+) -> None:
+    statistics = parameters.statistics
+    engaged = columns.engaged[accepted[columns.engaged]]
+    if len(engaged):
+        for k, days in enumerate((statistics.engagement_short_days, statistics.engagement_long_days)):
+            terms = growth(np.ones(len(engaged)), columns.time_ms[engaged], days * MS_PER_DAY)
+            _add(store["engagement"], rows[engaged], np.full(len(engaged), k), terms)
+    failed = columns.payment_failed[accepted[columns.payment_failed]]
+    if len(failed):
+        terms = growth(
+            np.ones(len(failed)), columns.time_ms[failed], statistics.payment_failure_days * MS_PER_DAY
+        )
+        _add(store["payment_failures"][:, None], rows[failed], np.zeros(len(failed), np.int64), terms)
+
+
+def _add_purchases(table: CustomerTable, rows: Ints, accepted: NDArray[np.bool_], columns: Columns) -> None:
+    keep = accepted[columns.purchases.at] if len(columns.purchases.at) else np.zeros(0, np.bool_)
+    if not keep.any():
+        return
+    at = columns.purchases.at[keep]
+    purchases.add_days(table.rows, table.tails, rows[at], day_number(columns.time_ms[at]))
+    np.add.at(table.rows["amount_e4"], rows[at], columns.purchases.amount_e4[keep])
+
+
+def _latest(
+    store: NDArray[np.void], name: str, rows: Ints, accepted: NDArray[np.bool_], at: Ints, time_ms: Ints
+) -> None:
+    """store[name] = latest time of the chosen events."""
+    chosen = at[accepted[at]]
+    if len(chosen):
+        np.maximum.at(store[name], rows[chosen], seconds(time_ms[chosen]))
+
+
+def _merge_subscriptions(
+    store: NDArray[np.void], rows: Ints, accepted: NDArray[np.bool_], time_ms: Ints, events: Subscriptions
+) -> None:
+    if not len(events.at):
+        return
+    for name, statuses in (("renewed_s", (0, 1)), ("cancel_s", (2,)), ("ended_s", (3, 4))):
+        _latest(store, name, rows, accepted, events.at[np.isin(events.status, statuses)], time_ms)
+    keep = accepted[events.at]
+    np.maximum.at(store["term_end_s"], rows[events.at[keep]], events.term_end_s[keep])
+
+
+def _merge_profiles(
+    store: NDArray[np.void], rows: Ints, accepted: NDArray[np.bool_], columns: Columns
+) -> None:
+    """Latest profile wins; in the same second the larger (tier, segment, locale): order-free."""
+    profiles = columns.profiles
+    for i, at in enumerate(profiles.at.tolist()):
+        if not accepted[at]:
+            continue
+        row = store[int(rows[at])]
+        new = (
+            int(seconds(columns.time_ms[at : at + 1])[0]),
+            profiles.tier[i],
+            profiles.segment[i],
+            profiles.locale[i],
+        )
+        if new > (int(row["profile_s"]), int(row["tier"]), bytes(row["segment"]), bytes(row["locale"])):
+            row["profile_s"], row["tier"], row["segment"], row["locale"] = new

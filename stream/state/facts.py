@@ -1,0 +1,61 @@
+"""Rows at a time -> the facts that the model scores: sums decayed to now, promises judged, days counted."""
+
+import numpy as np
+
+from stream.model import promises as promise_model
+from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
+from stream.model.evidence import CAUSES, DERIVED_CAUSES, cause_half_lives_ms, shrink
+from stream.model.parameters import Parameters
+from stream.model.promises import Kind
+from stream.model.risk import RiskFacts
+from stream.model.score import Facts
+from stream.state import promises
+from stream.state.table import CustomerTable
+
+__all__ = ["facts"]
+
+
+def facts(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters) -> Facts:
+    """Facts of the customers in `rows` (distinct, live) at `now_ms`."""
+    store = table.rows[rows]
+    n, k = len(rows), len(CAUSES)
+    positive = np.zeros((n, k + len(DERIVED_CAUSES)))
+    negative = np.zeros_like(positive)
+    owner, ledger = promises.of_rows(table.rows, table.tails, rows)
+    overdue = np.zeros(n, np.int64)
+    positive[:, :k] = store["evidence"][:, :, 0]
+    negative[:, :k] = store["evidence"][:, :, 1]
+    if len(owner):
+        good, bad = promise_model.evidence(ledger, parameters)
+        np.add.at(positive, (owner[:, None], np.arange(k)), good)
+        np.add.at(negative, (owner[:, None], np.arange(k)), bad)
+    decay = shrink(now_ms, cause_half_lives_ms(parameters.statistics))
+    positive[:, :k] *= decay
+    negative[:, :k] *= decay
+    if len(owner):
+        late = promise_model.overdue(ledger, now_ms, parameters)
+        kind = np.where(ledger["kind"] == Kind.DELIVERY, k, k + 1)
+        np.add.at(negative, (owner, kind), late)
+        np.add.at(overdue, owner, late > 0.0)
+    statistics = parameters.statistics
+    day_ms = float(MS_PER_DAY)
+    risk = RiskFacts(
+        purchase_days=store["n_days"].astype(np.int64),
+        first_day=store["first_day"].astype(np.float64) - 1.0,
+        last_day=store["days"].max(axis=1).astype(np.float64) - 1.0,
+        overdue=overdue,
+        payment_failures=store["payment_failures"] * shrink(now_ms, statistics.payment_failure_days * day_ms),
+        engagement_short=store["engagement"][:, 0]
+        * shrink(now_ms, statistics.engagement_short_days * day_ms),
+        engagement_long=store["engagement"][:, 1] * shrink(now_ms, statistics.engagement_long_days * day_ms),
+        unsubscribed=store["unsubscribed_s"] > store["resubscribed_s"],
+        contractual=(store["renewed_s"] > 0) | (store["cancel_s"] > 0) | (store["ended_s"] > 0),
+        cancel_requested=store["cancel_s"] > store["renewed_s"],
+        ended=store["ended_s"] > store["renewed_s"],
+        term_end_ms=_to_ms(store["term_end_s"].astype(np.int64)),
+    )
+    return Facts(positive=positive, negative=negative, risk=risk)
+
+
+def _to_ms(time_s: Ints) -> Ints:
+    return np.where(time_s > 0, (time_s - 1) * 1000 + EPOCH_1990_MS, 0)

@@ -1,0 +1,77 @@
+"""One customer's row: its bytes are the changelog value.
+
+Conventions:
+    Little endian, 8-byte fields on 8-byte offsets. Times `*_s` are seconds since 1990 plus one, `*_day`
+    days since 1990
+    plus one; 0 means absent everywhere, so a new row is zeros after its header.
+
+Change a field here and `LAYOUT_VERSION` goes up: a worker that meets rows of another version stops and
+says which command
+rebuilds them. What does not fit the fixed row (many purchase days, many promises at once) follows it as a
+tail.
+"""
+
+import numpy as np
+
+from stream.model.evidence import CAUSES
+from stream.model.promises import PROMISE
+
+__all__ = [
+    "ALERT_SLOTS",
+    "DAY_SLOTS",
+    "DEDUP_SLOTS",
+    "HEADER",
+    "LAYOUT_VERSION",
+    "MAGIC",
+    "PROMISE_SLOTS",
+    "ROW",
+]
+
+LAYOUT_VERSION = 1
+MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
+
+DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
+DAY_SLOTS = 12  # latest purchase days in the row; older ones in the tail
+PROMISE_SLOTS = 3  # promises in the row; when all are open, further ones in the tail
+ALERT_SLOTS = 4  # rules that may have an episode per customer
+
+HEADER = [("magic", "<u2"), ("layout", "<u2"), ("statistics", "<u4")]
+
+ROW = np.dtype(
+    [
+        *HEADER,
+        ("evidence", "<f8", (len(CAUSES), 2)),  # r and s in landmark units
+        ("engagement", "<f8", (2,)),  # short and long half-life, landmark units
+        ("payment_failures", "<f8"),  # landmark units
+        ("amount_e4", "<i8"),  # sum of purchase amounts, 1/10,000 of the unit
+        ("dedup", "<u8", (DEDUP_SLOTS,)),  # hashes of event ids, ring by acceptance
+        ("promises", PROMISE, (PROMISE_SLOTS,)),
+        ("alert_since", "<i8", (ALERT_SLOTS,)),  # ms: when the present state began
+        ("alert_rule", "<u4", (ALERT_SLOTS,)),  # hash of the rule id, 0 = free slot
+        ("alert_seq", "<u4", (ALERT_SLOTS,)),
+        ("alert_episode", "<u2", (ALERT_SLOTS,)),
+        ("alert_state", "u1", (ALERT_SLOTS,)),
+        ("spare", "u1", (4,)),
+        ("days", "<u2", (DAY_SLOTS,)),  # latest distinct purchase days, unordered
+        ("first_day", "<u2"),
+        ("n_days", "<u2"),  # distinct purchase days, tail included
+        ("events", "<u4"),  # accepted events; also the write position of the dedup ring
+        ("seq", "<u4"),  # scores published
+        ("first_s", "<u4"),  # earliest event
+        ("last_s", "<u4"),  # latest event
+        ("renewed_s", "<u4"),  # subscription: latest start or renewal
+        ("cancel_s", "<u4"),  # latest cancel request
+        ("ended_s", "<u4"),  # latest cancellation or expiry
+        ("term_end_s", "<u4"),  # latest known end of term
+        ("unsubscribed_s", "<u4"),
+        ("resubscribed_s", "<u4"),
+        ("trust_centi", "<i4"),  # last published trust, 1/100 point
+        ("risk_e4", "<i4"),  # last published churn risk, 1/10,000; -1 absent
+        ("profile_s", "<u4"),  # time of the profile below
+        ("tier", "u1"),  # index into TIERS plus one
+        ("spare2", "u1", (3,)),
+        ("segment", "S16"),
+        ("locale", "S8"),
+        ("spare3", "u1", (4,)),
+    ]
+)

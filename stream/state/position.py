@@ -1,0 +1,51 @@
+"""The position row: how far the sources were read when the rows beside it were written.
+
+One per partition in the changelog, written in every transaction, so state and position come from one log.
+The consumer
+group's offset is only for lag monitors.
+"""
+
+import msgspec
+
+from stream.errors import StateError
+
+__all__ = ["POSITION_KEY", "Position"]
+
+POSITION_KEY = b"\0position"
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where one partition stands.
+
+    Attributes:
+        offsets: next offset to read of each source topic.
+        watermark_ms: highest event time applied, 0 if none.
+        statistics: `Parameters.statistics_hash` that shaped the sums.
+        layout: `layout.LAYOUT_VERSION` of the rows.
+        worker: version of the worker that wrote it.
+    """
+
+    offsets: dict[str, int]
+    watermark_ms: int
+    statistics: str
+    layout: int
+    worker: str
+
+    def encode(self) -> bytes:
+        """JSON bytes, so that an operator can read them."""
+        return msgspec.json.encode(self)
+
+    @staticmethod
+    def decode(data: bytes) -> "Position":
+        """Inverse of `encode`.
+
+        Raises:
+            StateError: not a position row.
+        """
+        try:
+            return msgspec.json.decode(data, type=Position)
+        except msgspec.DecodeError as error:
+            raise StateError(
+                f"the changelog's position row cannot be read: {error}",
+                hint="the topic was written by something else; check --app-id and the topic prefix",
+            ) from error

@@ -1,0 +1,69 @@
+"""Purchase days: an exact set, so that late, repeated and same-day purchases never count twice.
+
+The row holds the `DAY_SLOTS` latest distinct days; older ones move to the tail. A bare counter would break
+on a late
+same-day purchase.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.model.columns import Ints
+from stream.state.layout import DAY_SLOTS
+from stream.state.tail import Tail
+
+__all__ = ["add_days"]
+
+
+def add_days(store: NDArray[np.void], tails: dict[int, Tail], rows: Ints, days: NDArray[np.uint16]) -> None:
+    """Add one purchase day per event; idempotent, commutative.
+
+    Args:
+        store: row array, written to in `days`, `n_days`, `first_day`.
+        tails: overflow by row.
+        rows: (n,) row of each purchase.
+        days: (n,) day of each purchase, never 0.
+    """
+    unknown = ~(store["days"][rows] == days[:, None]).any(axis=1)
+    if not unknown.any():
+        return
+    pairs = np.unique(np.stack([rows[unknown], days[unknown].astype(np.int64)], axis=1), axis=0)
+    new_rows, new_days = pairs[:, 0], pairs[:, 1].astype(np.uint16)
+    touched, start, count = np.unique(new_rows, return_index=True, return_counts=True)
+    fits = store["n_days"][touched] + count <= DAY_SLOTS
+    fast = np.repeat(fits, count)
+    rank = np.arange(len(new_rows)) - np.repeat(start, count)
+    slot = store["n_days"][new_rows].astype(np.int64) + rank
+    store["days"][new_rows[fast], slot[fast]] = new_days[fast]
+    store["n_days"][touched[fits]] += count[fits].astype(np.uint16)
+    for row, day in zip(new_rows[~fast].tolist(), new_days[~fast].tolist(), strict=True):
+        _add_to_full_row(store, tails, row, day)
+    _lower_first_day(store, touched, new_days[start])
+
+
+def _add_to_full_row(store: NDArray[np.void], tails: dict[int, Tail], row: int, day: int) -> None:
+    """Slow path: the row's slots are (nearly) used up; the oldest day moves to the tail."""
+    days = store["days"][row]
+    n_days = int(store["n_days"][row])
+    if n_days < DAY_SLOTS:
+        days[n_days] = day
+        store["n_days"][row] = n_days + 1
+        return
+    tail = tails.get(row)
+    if tail is not None and day in tail.days:
+        return
+    if tail is None:
+        tail = tails[row] = Tail()
+    oldest = int(days.argmin())
+    if day > days[oldest]:
+        tail.days.add(int(days[oldest]))
+        days[oldest] = day
+    else:
+        tail.days.add(day)
+    store["n_days"][row] = n_days + 1
+
+
+def _lower_first_day(store: NDArray[np.void], touched: Ints, smallest: NDArray[np.uint16]) -> None:
+    """`pairs` is sorted by row, then day, so the first of each row is its smallest new day."""
+    known = store["first_day"][touched]
+    store["first_day"][touched] = np.where(known == 0, smallest, np.minimum(known, smallest))

@@ -1,0 +1,167 @@
+"""The customers of one partition: key index, rows, overflow. Memory is only a cache of the changelog."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.errors import StateError
+from stream.model.columns import Ints
+from stream.state import tail as tail_codec
+from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW
+from stream.state.tail import Tail
+
+__all__ = ["CustomerTable"]
+
+REBUILD = "to rebuild from the interactions start with another --app-id, or delete the changelog topic"
+
+
+class CustomerTable:
+    """Rows of one partition.
+
+    Attributes:
+        rows: structured array of capacity >= `n_rows`; only the first `n_rows` are in use or on the free
+        list.
+        tails: overflow by row number.
+        index: row number by key.
+        keys: key by row number, None where freed.
+        watermark_ms: highest event time applied, never back.
+    """
+
+    def __init__(self, statistics: str) -> None:
+        self.statistics = statistics
+        self.rows: NDArray[np.void] = np.zeros(1024, ROW)
+        self.tails: dict[int, Tail] = {}
+        self.index: dict[bytes, int] = {}
+        self.keys: list[bytes | None] = []
+        self.watermark_ms = 0
+        self._free: list[int] = []
+        self._blank = np.zeros((), ROW)
+        self._blank["magic"], self._blank["layout"] = MAGIC, LAYOUT_VERSION
+        self._blank["statistics"] = int(statistics, 16)
+        self._blank["risk_e4"] = -1
+
+    def __len__(self) -> int:
+        """Number of customers."""
+        return len(self.index)
+
+    @property
+    def n_rows(self) -> int:
+        """Row numbers in use are below this."""
+        return len(self.keys)
+
+    def rows_of(self, keys: Sequence[bytes]) -> Ints:
+        """Row number of each key, new rows for new keys; shape (len(keys),)."""
+        index = self.index
+        found = [index.get(key, -1) for key in keys]
+        if -1 in found:
+            for i, row in enumerate(found):
+                if row < 0:
+                    found[i] = self._row_for(keys[i])
+        return np.array(found, np.int64)
+
+    def _row_for(self, key: bytes) -> int:
+        row = self.index.get(key)
+        if row is not None:
+            return row
+        if self._free:
+            row = self._free.pop()
+            self.keys[row] = key
+        else:
+            row = len(self.keys)
+            self.keys.append(key)
+            if row >= len(self.rows):
+                grown = np.zeros(2 * len(self.rows), ROW)
+                grown[:row] = self.rows
+                self.rows = grown
+        self.rows[row] = self._blank
+        self.index[key] = row
+        return row
+
+    def remove(self, key: bytes) -> None:
+        """Forget a customer; its row is used again. Unknown keys are ignored."""
+        row = self.index.pop(key, None)
+        if row is not None:
+            self.keys[row] = None
+            self.tails.pop(row, None)
+            self.rows[row] = np.zeros((), ROW)
+            self._free.append(row)
+
+    def live(self, start: int, stop: int) -> Ints:
+        """Row numbers in [start, stop) that hold a customer."""
+        return np.array(
+            [r for r in range(start, min(stop, len(self.keys))) if self.keys[r] is not None], np.int64
+        )
+
+    def key_list(self, rows: Ints) -> list[bytes]:
+        """Keys of live rows."""
+        keys = self.keys
+        return [key for row in rows.tolist() if (key := keys[row]) is not None]
+
+    def encode(self, rows: Ints) -> list[bytes]:
+        """Changelog value of each row: the row's bytes, and its overflow if it has one."""
+        data = self.rows[rows].tobytes()
+        size = ROW.itemsize
+        values = [data[i : i + size] for i in range(0, len(data), size)]
+        if self.tails:
+            for i, row in enumerate(rows.tolist()):
+                tail = self.tails.get(row)
+                if tail is not None:
+                    values[i] += tail_codec.encode(tail)
+        return values
+
+    def load(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
+        """Bulk restore from changelog records in log order; a later value of a key wins, None forgets it.
+
+        Raises:
+            StateError: truncated bytes, another row layout or other statistics. The table is then unusable.
+        """
+        size = ROW.itemsize
+        if any(value is None or len(value) != size for value in values):
+            self._load_slowly(keys, values)
+        else:
+            self._load_plain(keys, [value for value in values if value is not None])
+
+    def _load_plain(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        loaded = np.frombuffer(b"".join(values), ROW)
+        self._check(loaded)
+        rows = self.rows_of(keys)
+        if self.tails:
+            for row in rows.tolist():
+                self.tails.pop(row, None)
+        self.rows[rows] = loaded
+
+    def _load_slowly(self, keys: Iterable[bytes], values: Iterable[bytes | None]) -> None:
+        size = ROW.itemsize
+        for key, value in zip(keys, values, strict=True):
+            if value is None:
+                self.remove(key)
+                continue
+            if len(value) < size:
+                self._check(
+                    np.frombuffer(value[:8].ljust(size, b"\0"), ROW)
+                )  # names another layout if it is one
+                raise StateError(
+                    f"a state row has {len(value)} bytes, expected at least {size}", hint=REBUILD
+                )
+            self._load_plain([key], [value[:size]])
+            if len(value) > size:
+                self.tails[self.index[key]] = tail_codec.decode(value[size:])
+
+    def _check(self, loaded: NDArray[np.void]) -> None:
+        if not (loaded["magic"] == MAGIC).all():
+            raise StateError(
+                "the changelog holds a value that is not a state row", hint="check --app-id and the topic"
+            )
+        layouts = np.unique(loaded["layout"])
+        if layouts.tolist() != [LAYOUT_VERSION]:
+            raise StateError(
+                f"stored rows have layout {layouts.tolist()}, this worker writes layout {LAYOUT_VERSION}",
+                hint=REBUILD,
+            )
+        if not (loaded["statistics"] == int(self.statistics, 16)).all():
+            other = f"{int(loaded['statistics'][loaded['statistics'] != int(self.statistics, 16)][0]):08x}"
+            raise StateError(
+                f"stored sums were made with statistics {other}, these parameters have {self.statistics}",
+                hint="use the parameters that wrote them, or " + REBUILD,
+            )
