@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from stream.cli import output
-from stream.config import load
+from stream.config import Settings, load
 from stream.local.broker import LocalKafka, Status
+from stream.local.progress import Progress, silent
 
-__all__ = ["command"]
+__all__ = ["kafka", "local_kafka"]
 
-command = typer.Typer(no_args_is_help=False)
+kafka = typer.Typer(no_args_is_help=False)
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where its data, log and jars live.", show_default=".kizuna")
@@ -20,18 +21,15 @@ DataDir = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 
 
-@command.command()
+@kafka.command()
 def start(
     data_dir: DataDir = None,
     port: Annotated[
         int | None, typer.Option(help="For clients; the next one is used too.", show_default="a free one")
     ] = None,
-    heap: Annotated[str, typer.Option(help="Java's heap.")] = "1g",
+    kafka_heap: Annotated[str | None, typer.Option("--heap", help="Java's heap.", show_default="1g")] = None,
     maven_repository: Annotated[
-        str | None,
-        typer.Option(
-            envvar="KIZUNA_MAVEN_REPOSITORY", help="Mirror to download from.", show_default="Maven Central"
-        ),
+        str | None, typer.Option(help="Mirror to download from.", show_default="Maven Central")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -41,40 +39,45 @@ def start(
 
     Example: kizuna kafka start --port 29092
     """
+    settings = load(data_dir=data_dir, kafka_heap=kafka_heap, maven_repository=maven_repository)
     with output.progress() as report:
-        kafka = LocalKafka(
-            load(data_dir=data_dir).data_dir,
-            port=port,
-            heap=heap,
-            repository=maven_repository,
-            progress=report,
-        )
-        kafka.start()
-    _tell(kafka.status(), json=json)
+        broker = local_kafka(settings, port=port, progress=report)
+        broker.start()
+    _tell(broker.status(), json=json)
 
 
-@command.command()
+@kafka.command()
 def stop(data_dir: DataDir = None, json: Json = False) -> None:
     """Stop the local Kafka in order; its data stays.
 
     Example: kizuna kafka stop
     """
     with output.progress() as report:
-        kafka = LocalKafka(load(data_dir=data_dir).data_dir, progress=report)
-        was_running = kafka.stop()
+        was_running = local_kafka(load(data_dir=data_dir), progress=report).stop()
     if json:
         output.json_line({"stopped": was_running})
     else:
         output.say("Kafka stopped" if was_running else "Kafka was not running")
 
 
-@command.command()
+@kafka.command()
 def status(data_dir: DataDir = None, json: Json = False) -> None:
     """Tell whether the local Kafka runs, and where.
 
     Example: kizuna kafka status --json
     """
-    _tell(LocalKafka(load(data_dir=data_dir).data_dir).status(), json=json)
+    _tell(local_kafka(load(data_dir=data_dir)).status(), json=json)
+
+
+def local_kafka(settings: Settings, *, port: int | None = None, progress: Progress = silent) -> LocalKafka:
+    """The local Kafka of these settings; `demo` and this command speak of the same one."""
+    return LocalKafka(
+        settings.data_dir,
+        port=port,
+        heap=settings.kafka_heap,
+        repository=settings.maven_repository,
+        progress=progress,
+    )
 
 
 def _tell(status: Status, *, json: bool) -> None:

@@ -28,8 +28,8 @@ class Command:
     """One line of `kizuna --help`.
 
     Attributes:
-        name: as typed. Its module is `stream.cli.<name>` (`-` becomes `_`) and holds `command`: a function
-            that typer can read, or a `typer.Typer` of subcommands.
+        name: as typed. Its module is `stream.cli.<name>` (`-` becomes `_`) and holds, under that same name, a
+            function that typer can read, or a `typer.Typer` of subcommands.
         promise: what it does, one sentence.
     """
 
@@ -38,15 +38,15 @@ class Command:
 
     def load(self) -> Callable[..., Any] | typer.Typer:
         """Import the command's module; only the command that was typed pays for it."""
-        command: Callable[..., Any] | typer.Typer = import_module(
-            f"stream.cli.{self.name.replace('-', '_')}"
-        ).command
+        name = self.name.replace("-", "_")
+        command: Callable[..., Any] | typer.Typer = getattr(import_module(f"stream.cli.{name}"), name)
         return command
 
 
 COMMANDS = (
     Command("kafka", "Start, stop and look at the local Kafka."),
     Command("topics", "Create and check the declared topics."),
+    Command("worker", "Score interactions as they arrive."),
 )
 
 

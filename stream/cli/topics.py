@@ -9,12 +9,12 @@ from stream.cli import output
 from stream.config import Settings, load
 from stream.engine.topics import check_topics, create_topics, declared
 
-__all__ = ["command"]
+__all__ = ["topics"]
 
 # What aiokafka says of a cluster out of reach, our error says in one sentence.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
-command = typer.Typer(no_args_is_help=False)
+topics = typer.Typer(no_args_is_help=False)
 
 Bootstrap = Annotated[
     str | None, typer.Option(help="Kafka's address, host:port.", show_default="from the settings")
@@ -24,7 +24,7 @@ Partitions = Annotated[int | None, typer.Option(help="Of every topic.", show_def
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 
 
-@command.command()
+@topics.command()
 def create(
     bootstrap: Bootstrap = None,
     topic_prefix: Prefix = None,
@@ -48,7 +48,7 @@ def create(
     output.say(f"{len(created)} created, {len(_names(settings)) - len(created)} existed")
 
 
-@command.command()
+@topics.command()
 def check(
     bootstrap: Bootstrap = None,
     topic_prefix: Prefix = None,
