@@ -1,0 +1,116 @@
+"""Wiring only: settings become a pipeline, an app, a status server and a running worker."""
+
+import asyncio
+import logging
+import sys
+
+import structlog
+import uvloop
+
+from stream import __version__
+from stream.config import Settings
+from stream.engine.app import create_app
+from stream.engine.contract import Pipeline as AnyPipeline
+from stream.engine.status import StatusServer
+from stream.engine.topics import check_topics
+from stream.engine.worker import Worker
+from stream.metrics import Metrics
+
+__all__ = ["configure_logging", "create_pipeline", "run_worker"]
+
+log = structlog.get_logger(__name__)
+
+QUIET = ("aiokafka", "faust", "mode", "asyncio")
+"""Libraries whose warnings are worth a line and whose progress is not."""
+
+
+def create_pipeline(settings: Settings) -> AnyPipeline:
+    """The pure core with the shipped model and rules, or those the settings name.
+
+    Raises:
+        KizunaError: parameters or rules that cannot be used.
+    """
+    from stream.alerts import rules
+    from stream.model import parameters
+    from stream.pipeline import Pipeline
+
+    return Pipeline(parameters.load(settings.parameters), rules.load(settings.rules), clock=settings.clock)
+
+
+def configure_logging(settings: Settings) -> None:
+    """One line per event on stderr, for our own loggers and the libraries'; no customer id in any."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        render: list[structlog.typing.Processor] = [
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals hold customer ids
+            ),
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        render = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def run_worker(settings: Settings, pipeline: AnyPipeline | None = None) -> int:
+    """Run a worker until it is stopped.
+
+    Args:
+        settings: of the process.
+        pipeline: another core than the shipped one.
+
+    Returns:
+        exit code: 0 after SIGTERM, 130 after SIGINT, 1 or 2 after a failure that was logged.
+
+    Raises:
+        KizunaError: it could not start: configuration, topics, Kafka.
+    """
+    configure_logging(settings)
+    core = pipeline if pipeline is not None else create_pipeline(settings)
+    metrics = Metrics(__version__, core.model_version)
+    status = StatusServer(metrics, settings.metrics_host, settings.metrics_port)
+    check_topics(settings)
+    status.start()
+    try:
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
+        app = create_app(settings, core, metrics)
+        log.info(
+            "worker starts",
+            version=__version__,
+            bootstrap=settings.bootstrap,
+            app_id=settings.app_id,
+            status=f"http://{settings.metrics_host}:{status.port}",
+        )
+        return Worker(app, loop=loop, stop_limit_s=settings.stop_limit_s).run()
+    finally:
+        status.stop()

@@ -1,0 +1,52 @@
+"""`kizuna worker`: score what arrives, until stopped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["worker"]
+
+
+def worker(
+    bootstrap: Annotated[str | None, typer.Option(help="Kafka's address, host:port.")] = None,
+    app_id: Annotated[
+        str | None, typer.Option(help="Group, transactions and changelog are named after it.")
+    ] = None,
+    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic's name.")] = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of every customer topic.")] = None,
+    commit_interval_ms: Annotated[
+        int | None, typer.Option(help="Longest wait of a record for its commit.")
+    ] = None,
+    clock: Annotated[str | None, typer.Option(help="Whose now scores are of: wall or event.")] = None,
+    parameters: Annotated[Path | None, typer.Option(help="Model parameters (TOML).")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Alert rules (TOML).")] = None,
+    instance_id: Annotated[
+        str | None, typer.Option(help="Stable name: restarts without a rebalance.")
+    ] = None,
+    metrics_host: Annotated[str | None, typer.Option(help="Where /metrics, /livez, /readyz listen.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="0: any free port.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
+) -> None:
+    """Score interactions as they arrive, exactly once. Stop with Ctrl-C or SIGTERM.
+
+    Example: kizuna worker --bootstrap 127.0.0.1:9092 --metrics-port 9108
+    """
+    from stream.bootstrap import run_worker
+    from stream.config import load
+
+    settings = load(
+        bootstrap=bootstrap,
+        app_id=app_id,
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        commit_interval_ms=commit_interval_ms,
+        clock=clock,
+        parameters=parameters,
+        rules=rules,
+        instance_id=instance_id,
+        metrics_host=metrics_host,
+        metrics_port=metrics_port,
+        log_format=log_format,
+    )
+    raise typer.Exit(run_worker(settings))

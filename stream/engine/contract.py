@@ -1,0 +1,53 @@
+"""What the engine asks of the pipeline: one pure call per transaction, and nothing of its inside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from stream.pipeline import Effects
+
+__all__ = ["Pipeline", "Table"]
+
+
+class Table(Protocol):
+    """One partition's rows in memory: a cache of the changelog."""
+
+    watermark_ms: int
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that a sweep covers."""
+        ...
+
+    def load(self, keys: Sequence[bytes], values: Sequence[bytes | None], /) -> None:
+        """Rows in log order; later wins, None deletes. StateError on another layout or torn bytes."""
+        ...
+
+
+class Pipeline(Protocol):
+    """`stream.pipeline.Pipeline`, or a test's stand-in."""
+
+    @property
+    def statistics(self) -> str:
+        """Hash of what shaped the rows; state of another is refused."""
+        ...
+
+    @property
+    def model_version(self) -> str:
+        """For the build information."""
+        ...
+
+    def new_table(self) -> Any:
+        """An empty `Table`."""
+        ...
+
+    def step(self, table: Any, records: Sequence[Any], now_ms: int, /) -> Effects:
+        """Apply records to the table. Never raises on bad input, never waits."""
+        ...
+
+    def sweep(self, table: Any, start: int, stop: int, now_ms: int, /) -> Effects:
+        """Score rows [start, stop) anew; effects only of what moved."""
+        ...
+
+    def bands(self, table: Any, /) -> Mapping[tuple[str, str], int]:
+        """Customers by (score, band)."""
+        ...

@@ -1,0 +1,263 @@
+"""One partition's life: runs are queued, a step takes them all, one transaction writes what the step wants.
+
+Laws:
+- Between taking the queue and having the effects nothing is awaited: no other task sees half a step.
+- Memory is never more than one step ahead of the log. `ahead` is true from the step until its commit
+  returned; who
+  leaves in between, by whatever exception or cancellation, leaves it true, and the partition must be
+  restored.
+- While a transaction is in flight runs are only queued. `room` bounds the queue; nobody fetches without it.
+- A run that starts after the end of the queue is a gap: refused and sought again. What starts before is cut.
+- A run of another epoch is dropped. The epoch grows whenever queued and fetched runs stop being the next
+  ones.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from stream.clock import now_ms
+from stream.config import Settings
+from stream.engine.contract import Pipeline
+from stream.engine.run import Run
+from stream.engine.sweep import SweepClock
+from stream.engine.transaction import Ledger
+from stream.metrics import Metrics
+from stream.pipeline import Effects
+from stream.state.layout import LAYOUT_VERSION
+from stream.state.position import Position
+
+__all__ = ["Partition"]
+
+log = structlog.get_logger(__name__)
+
+OnFailure = Callable[["Partition", Exception], None]
+
+
+class Partition:
+    """Queue, memory, writer and loop of one source partition.
+
+    Args:
+        number: of the partition, in every topic.
+        settings: of the process.
+        pipeline: the pure core.
+        metrics: counted into after each commit, never before.
+        worker: version written into the position row.
+        on_failure: called once by the loop when it ends with an error; it must not raise.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        settings: Settings,
+        pipeline: Pipeline,
+        metrics: Metrics,
+        worker: str,
+        on_failure: OnFailure,
+    ) -> None:
+        self.number = number
+        self.ledger = Ledger(settings, number)
+        self.table: Any = pipeline.new_table()
+        self.epoch = 0
+        self.ready = False
+        self.ahead = True
+        self.durable: dict[str, int] = {}
+        self.moved_at = monotonic()
+        self.last_timestamp_ms = 0
+        self._settings = settings
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._worker = worker
+        self._on_failure = on_failure
+        self._queue: deque[Run] = deque()
+        self._n_queued = 0
+        self._n_fetched = 0
+        self._next: dict[str, int] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._sweep = SweepClock(settings.sweep_interval_s, settings.sweep_slice_rows)
+        self._task: asyncio.Task[None] | None = None
+
+    # --- what the transport sees ---------------------------------------------------------------------------
+
+    @property
+    def room(self) -> bool:
+        """True if more records may be fetched for this partition."""
+        return self._n_fetched < 2 * self._settings.max_uncommitted
+
+    @property
+    def pending(self) -> int:
+        """Records queued and not yet in a step."""
+        return self._n_queued
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Broker timestamp of the oldest queued record."""
+        return next((int(run.records[0].timestamp) for run in self._queue if run.records), None)
+
+    def fetched(self, n_records: int) -> None:
+        """Count records that are on their way to `accept`."""
+        self._n_fetched += n_records
+
+    def accept(self, run: Run) -> int | None:
+        """Queue a run. Never waits, never raises.
+
+        Returns:
+            None if taken or stale; on a gap the offset of the run's topic to seek.
+        """
+        if not self.ready or run.epoch != self.epoch:
+            self._metrics.stale_runs += 1
+            return None
+        expected = self._next[run.topic]
+        if run.start > expected:
+            self._metrics.gaps += 1
+            self._n_fetched -= len(run.records)
+            log.error(
+                "gap in the source",
+                topic=run.topic,
+                partition=self.number,
+                start=run.start,
+                expected=expected,
+            )
+            return expected
+        if run.start < expected:
+            fresh = [record for record in run.records if record.offset >= expected]
+            self._n_fetched -= len(run.records) - len(fresh)
+            run.records = fresh
+            if run.end <= expected:
+                return None
+        self._next[run.topic] = run.end
+        self._n_queued += len(run.records)
+        self._queue.append(run)
+        self._wake.set()
+        return None
+
+    # --- life -----------------------------------------------------------------------------------------------
+
+    def begin(self) -> dict[str, int]:
+        """Start, or go on after a rebalance, from the durable position. Memory must not be ahead.
+
+        Returns:
+            offset to seek in each source topic.
+        """
+        assert not self.ahead
+        self.drop()
+        self._next = dict(self.durable)
+        self.moved_at = monotonic()
+        self.ready = True
+        self._wake.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._live(), name=f"partition-{self.number}")
+        return dict(self.durable)
+
+    def drop(self) -> None:
+        """Stop taking records and forget those not yet in a step; they stay in the log."""
+        self.ready = False
+        self.epoch += 1
+        self._queue.clear()
+        self._n_queued = self._n_fetched = 0
+
+    async def settle(self) -> None:
+        """Wait until no transaction is in flight. The caller bounds the wait."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """End the loop and let go of the writer; a transaction in flight is left to the fence. Idempotent."""
+        self.drop()
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self.ledger.close()
+
+    # --- the loop -------------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        interval_s = self._settings.commit_interval_ms / 1000
+        began = monotonic()
+        try:
+            while True:
+                await self._wait(began + interval_s)
+                began = monotonic()
+                if self.ready and self._queue:
+                    await self._step()
+                if self.ready and (rows := self._sweep.slice(self.table.n_rows)) is not None:
+                    await self._sweep_slice(*rows)
+        except Exception as error:  # whatever it is, memory may be ahead of the log
+            self.ready = False
+            self._on_failure(self, error)
+
+    async def _wait(self, earliest: float) -> None:
+        """Until there is work: runs and the interval over, a full step, or a sweep."""
+        while not (self.ready and (self._queue or self._sweep.active)):
+            await self._woken(self._sweep.seconds_left() if self.ready else None)
+        while (left := earliest - monotonic()) > 0 and self._n_queued < self._settings.max_uncommitted:
+            await self._woken(left)
+
+    async def _woken(self, limit_s: float | None) -> None:
+        self._wake.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), limit_s)
+
+    async def _step(self) -> None:
+        runs, records = self._take()
+        now = now_ms()
+        self.ahead = True
+        effects = self._pipeline.step(self.table, records, now)
+        offsets = self.durable | {run.topic: run.end for run in runs}
+        await self._write(effects, offsets, now)
+        self.moved_at = monotonic()
+        if records:
+            self.last_timestamp_ms = int(records[-1].timestamp)
+        self._metrics.committed(effects, [record.timestamp for record in records], now_ms())
+
+    async def _sweep_slice(self, start: int, stop: int) -> None:
+        now = now_ms()
+        self.ahead = True
+        effects = self._pipeline.sweep(self.table, start, stop, now)
+        if effects.changelog or effects.scores or effects.alerts or effects.alert_log or effects.dead_letters:
+            await self._write(effects, self.durable, now)
+            self._metrics.committed(effects, [], now)
+        else:
+            self.ahead = False
+        if self._sweep.done(stop, self.table.n_rows):
+            self._metrics.sweeps += 1
+        self._metrics.swept_rows += stop - start
+
+    def _take(self) -> tuple[list[Run], list[Any]]:
+        """All queued runs up to the step's limit; at least one."""
+        runs = [self._queue.popleft()]
+        n_records = len(runs[0].records)
+        while self._queue and n_records + len(self._queue[0].records) <= self._settings.max_uncommitted:
+            runs.append(self._queue.popleft())
+            n_records += len(runs[-1].records)
+        self._n_queued -= n_records
+        self._n_fetched = max(0, self._n_fetched - n_records)
+        records = (
+            list(runs[0].records) if len(runs) == 1 else [record for run in runs for record in run.records]
+        )
+        return runs, records
+
+    async def _write(self, effects: Effects, offsets: dict[str, int], now: int) -> None:
+        position = Position(
+            offsets=offsets,
+            watermark_ms=self.table.watermark_ms,
+            statistics=self._pipeline.statistics,
+            layout=LAYOUT_VERSION,
+            worker=self._worker,
+        )
+        began = monotonic()
+        self._idle.clear()
+        try:
+            await self.ledger.write(effects, position.encode(), now)
+            self.durable = offsets
+            self.ahead = False
+        finally:
+            self._idle.set()
+        self._metrics.transaction(monotonic() - began)

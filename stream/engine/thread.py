@@ -1,0 +1,62 @@
+"""Faust's consumer thread with three differences: read committed, a fair fetcher, times of heartbeats."""
+
+import logging
+from time import monotonic
+from typing import Any
+
+from aiokafka.consumer.fetcher import Fetcher
+from faust.transport.drivers import aiokafka as driver
+
+__all__ = ["BatchConsumerThread", "FairFetcher"]
+
+BUSY_WAIT_MS = 10
+IDLE_WAIT_MS = 500
+
+
+class FairFetcher(Fetcher):
+    """A fetcher that never lets idle partitions starve the others.
+
+    aiokafka keeps one fetch in flight per broker and leaves out partitions with unread data. If those it
+    names are idle, that fetch is a long poll, and no other partition is fetched until it returns. So: wait
+    long only while nothing is unread.
+    """
+
+    @property
+    def _fetch_max_wait_ms(self) -> int:
+        return BUSY_WAIT_MS if self._records else IDLE_WAIT_MS
+
+    @_fetch_max_wait_ms.setter
+    def _fetch_max_wait_ms(self, _value: int) -> None:
+        pass  # Fetcher.__init__ would set a constant
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """Runs aiokafka's consumer in its own loop; heartbeats go on while the main loop restores or steps."""
+
+    logger = logging.getLogger("faust.engine")  # what Faust says through our classes stays Faust's
+    last_heartbeat_s = 0.0
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # Faust asks for it only in its own exactly-once mode
+        return consumer
+
+    async def on_start(self) -> None:
+        """Start, then note when each answered heartbeat was sent: proof of membership at that moment."""
+        await super().on_start()
+        self._consumer._fetcher.__class__ = FairFetcher
+        coordinator = self._consumer._coordinator
+        heartbeat = coordinator._do_heartbeat
+
+        async def noted() -> bool:
+            sent = monotonic()
+            answered: bool = await heartbeat()
+            if answered and not coordinator._rejoin_needed_fut.done():
+                self.last_heartbeat_s = sent
+            return answered
+
+        coordinator._do_heartbeat = noted
+
+    def kicked_out(self) -> bool:
+        """True if the group went on without us: another worker may have owned our partitions."""
+        return bool(self._consumer._coordinator.generation < 0)

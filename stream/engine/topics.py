@@ -1,0 +1,223 @@
+"""Topics as declared against topics as they are: created on request, checked before every start.
+
+Checked because the failures are silent later: a missing changelog hangs a restore, a missing source is
+ignored by Faust, unequal partition counts tear a customer's topics apart, and a small `max.message.bytes`
+refuses a dead letter.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from schemas.registry import TOPICS
+from stream.config import Settings
+from stream.errors import BrokerError
+
+__all__ = ["CHANGELOG", "SIDE_TOPICS", "Declared", "TopicNames", "check_topics", "create_topics", "declared"]
+
+CHANGELOG = "customers-changelog"
+
+SIDE_TOPICS = frozenset({"alert-commands", "privacy-commands", "segments"})
+"""Declared and created, but not yet read or written by the worker: a cluster without them is good enough."""
+
+CHECKED_CONFIG = ("cleanup.policy", "max.message.bytes")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One topic as it must be on the cluster."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Names on the cluster of everything a worker reads or writes."""
+
+    sources: tuple[str, ...]
+    changelog: str
+    scores: str
+    alerts: str
+    alert_log: str
+    dead_letters: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "TopicNames":
+        """Names under these settings' prefix and application id."""
+        return cls(
+            sources=tuple(settings.topic(source) for source in settings.sources),
+            changelog=settings.topic(CHANGELOG),
+            scores=settings.topic("scores"),
+            alerts=settings.topic("alerts"),
+            alert_log=settings.topic("alert-log"),
+            dead_letters=settings.topic("dead-letters"),
+        )
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Topics that only workers write, each partition by its owner alone."""
+        return (self.changelog, self.scores, self.alerts, self.alert_log, self.dead_letters)
+
+
+def declared(settings: Settings) -> list[Declared]:
+    """Every topic of the registry, plus further sources shaped like `interactions`.
+
+    All have the same number of partitions: an output record goes to the partition its source record came
+    from.
+    """
+    specs = {name: spec.config for name, spec in TOPICS.items()}
+    for source in settings.sources:
+        specs.setdefault(source, TOPICS["interactions"].config)
+    return [
+        Declared(
+            name=settings.topic(name),
+            partitions=settings.partitions,
+            config={key: str(value) for key, value in config.items()},
+            needed=name not in SIDE_TOPICS,
+        )
+        for name, config in specs.items()
+    ]
+
+
+def create_topics(settings: Settings) -> list[str]:
+    """Make the declared topics that are missing; those that exist are left as they are.
+
+    Returns:
+        names that were created.
+
+    Raises:
+        BrokerError: Kafka is unreachable or refuses.
+    """
+    return asyncio.run(_within(settings, _create(settings)))
+
+
+def check_topics(settings: Settings) -> None:
+    """Promise that a worker can start on these topics.
+
+    Raises:
+        BrokerError: unreachable in bounded time; or the list of what is missing or not as declared.
+    """
+    asyncio.run(_within(settings, _check(settings)))
+
+
+async def _within(settings: Settings, work: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(work, settings.connect_timeout_s)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerError(
+            f"no Kafka at {settings.bootstrap} ({type(error).__name__})",
+            hint="start one with `kizuna kafka start`, or name yours with --bootstrap HOST:PORT",
+        ) from error
+
+
+async def _create(settings: Settings) -> list[str]:
+    async with _admin(settings) as admin:
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in declared(settings) if topic.name not in existing]
+        if not missing:
+            return []
+        response = await admin.create_topics(
+            [
+                NewTopic(
+                    name=topic.name,
+                    num_partitions=topic.partitions,
+                    replication_factor=settings.replication,
+                    topic_configs=topic.config,
+                )
+                for topic in missing
+            ]
+        )
+    already_exists = 36  # made by someone else since we looked
+    refused = [
+        f"{name}: {message}"
+        for name, code, message in response.topic_errors
+        if code not in (0, already_exists)
+    ]
+    if refused:
+        raise BrokerError(
+            f"Kafka refused topics: {'; '.join(refused)}",
+            hint="compare --replication with the number of brokers, and ask for the right to create topics",
+        )
+    return [topic.name for topic in missing]
+
+
+async def _check(settings: Settings) -> None:
+    async with _admin(settings) as admin:
+        wanted = [topic for topic in declared(settings) if topic.needed]
+        described = {
+            row["topic"]: row for row in await admin.describe_topics([topic.name for topic in wanted])
+        }
+        missing = [t.name for t in wanted if t.name not in described or described[t.name]["error_code"] != 0]
+        if missing:
+            raise BrokerError(
+                f"missing on {settings.bootstrap}: {', '.join(missing)}",
+                hint="create them with `kizuna topics create`",
+            )
+        wrong = [
+            f"{topic.name} has {n}, not {topic.partitions}"
+            for topic in wanted
+            if (n := len(described[topic.name]["partitions"])) != topic.partitions
+        ]
+        if wrong:
+            raise BrokerError(
+                f"wrong partition counts: {'; '.join(wrong)}",
+                hint="set KIZUNA_PARTITIONS to the sources' count and create the other topics anew with it",
+            )
+        await _check_config(admin, wanted)
+
+
+async def _check_config(admin: Any, wanted: list[Declared]) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in wanted]
+    actual: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources):
+        for _code, _message, _type, name, entries in response.resources:
+            actual[name] = {entry[0]: entry[1] for entry in entries}
+    wrong = [
+        f"{topic.name}: {key} is {actual[topic.name].get(key)}, not {topic.config[key]}"
+        for topic in wanted
+        for key in CHECKED_CONFIG
+        if key in topic.config and not _good_enough(key, actual[topic.name].get(key), topic.config[key])
+    ]
+    if wrong:
+        raise BrokerError(
+            f"topics not as declared: {'; '.join(wrong)}",
+            hint="alter them with kafka-configs, or create them anew with `kizuna topics create`",
+        )
+
+
+def _good_enough(key: str, actual: str | None, wanted: str) -> bool:
+    if actual is None:  # the broker does not show it to us
+        return True
+    return int(actual) >= int(wanted) if key == "max.message.bytes" else actual == wanted
+
+
+class _admin:  # noqa: N801 - used as a function
+    """An admin client, closed whatever happens."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def __aenter__(self) -> Any:
+        self._client = AIOKafkaAdminClient(
+            bootstrap_servers=self._settings.bootstrap,
+            request_timeout_ms=int(self._settings.connect_timeout_s * 1000),
+        )
+        try:
+            await self._client.start()
+        except BaseException:
+            await self._client.close()
+            raise
+        return self._client
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._client.close()

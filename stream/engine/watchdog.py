@@ -1,0 +1,113 @@
+"""Once a second: is the loop alive, does every partition move, how far behind are we.
+
+A partition with records to read whose position has not moved for `stall_limit_s` is reset like any other
+fault, so a stall that a reset does not cure ends the process within three limits. The group's offsets are
+committed here too, every few seconds and without consequence: they are for lag monitors.
+"""
+
+import asyncio
+from collections import Counter
+from time import monotonic
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from stream.clock import now_ms
+from stream.config import Settings
+from stream.engine.contract import Pipeline
+from stream.engine.partition import Partition
+from stream.metrics import Metrics
+
+__all__ = ["PartitionStalled", "watch"]
+
+log = structlog.get_logger(__name__)
+
+TICKS_PER_S = 20
+GROUP_EVERY_S = 3
+BANDS_EVERY_S = 15
+
+
+class PartitionStalled(Exception):
+    """A partition has records to read and its position does not move."""
+
+
+async def watch(app: Any, settings: Settings, pipeline: Pipeline, metrics: Metrics) -> None:
+    """Runs until the app stops; Faust cancels it."""
+    second = 0
+    while not app.should_stop:
+        metrics.loop_lag_s = await _tick_one_second(metrics)
+        second += 1
+        _observe(app, settings, metrics)
+        if second % BANDS_EVERY_S == 0 or second == 1:
+            metrics.customers = _bands(app, pipeline)
+        if second % GROUP_EVERY_S == 0:
+            await _commit_group(app)
+
+
+async def _tick_one_second(metrics: Metrics) -> float:
+    """Sleep a second in small pieces; return the longest delay of one."""
+    longest = 0.0
+    for _ in range(TICKS_PER_S):
+        began = monotonic()
+        await asyncio.sleep(1 / TICKS_PER_S)
+        metrics.loop_seen_s = monotonic()
+        longest = max(longest, metrics.loop_seen_s - began - 1 / TICKS_PER_S)
+    return longest
+
+
+def _observe(app: Any, settings: Settings, metrics: Metrics) -> None:
+    engine = app.engine
+    metrics.partitions_owned = len(engine.owned)
+    metrics.partitions_ready = sum(partition.ready for partition in engine.owned.values())
+    metrics.ready = engine.ready and not app.rebalancing
+    lag_records: dict[str, float] = {}
+    lag_seconds: dict[str, float] = {}
+    now = now_ms()
+    for number, partition in list(engine.owned.items()):
+        lag = _lag(app, partition) if partition.ready else 0
+        lag_records[str(number)] = lag
+        since_ms = partition.oldest_ms or partition.last_timestamp_ms or now
+        lag_seconds[str(number)] = max(0.0, (now - since_ms) / 1000) if lag else 0.0
+        if lag == 0:
+            partition.moved_at = monotonic()
+        elif partition.ready and monotonic() - partition.moved_at > settings.stall_limit_s:
+            engine.fail(partition, PartitionStalled(f"{lag} records to read, no progress"))
+    metrics.lag_records, metrics.lag_seconds = lag_records, lag_seconds
+
+
+def _lag(app: Any, partition: Partition) -> int:
+    """Records between the durable positions and the ends, as the last fetches saw them."""
+    lag = 0
+    for topic, offset in partition.durable.items():
+        end = app.consumer.highwater(TopicPartition(topic, partition.number))
+        lag += max(0, end - offset) if end is not None else 0
+    return lag
+
+
+def _bands(app: Any, pipeline: Pipeline) -> dict[tuple[str, str], int]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for partition in app.engine.owned.values():
+        if partition.ready:
+            counts.update(pipeline.bands(partition.table))
+    return dict(counts)
+
+
+async def _commit_group(app: Any) -> None:
+    """The durable positions as the group's offsets; failing is of no consequence."""
+    if not app.engine.ready or app.rebalancing:
+        return
+    offsets = {
+        TopicPartition(topic, partition.number): OffsetAndMetadata(offset, "")
+        for partition in app.engine.owned.values()
+        for topic, offset in partition.durable.items()
+    }
+    if not offsets:
+        return
+    thread = app.consumer._thread
+    try:
+        await asyncio.wait_for(thread.call_thread(thread._consumer.commit, offsets), 5.0)
+    except (KafkaError, TimeoutError) as error:
+        log.debug("group offsets not committed", reason=repr(error))
