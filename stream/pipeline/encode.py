@@ -90,7 +90,11 @@ def top_reasons(scores: Scores) -> list[list[Reason]]:
 
 
 def _top(
-    contributions: Floats, score: str, codes: tuple[str, ...], least: float, digits: int
+    contributions: Floats,
+    score: Literal["trust", "churn_risk"],
+    codes: tuple[str, ...],
+    least: float,
+    digits: int,
 ) -> list[list[Reason]]:
     """The largest contributions of each customer by size; shape (n, k) in, n lists out."""
     largest = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :TOP_REASONS]
