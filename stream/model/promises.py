@@ -12,15 +12,16 @@ now: this is the part that a nightly job cannot see.
 """
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.model.columns import EPOCH_1990_MS, PRIORITIES, Floats, Ints
-from stream.model.evidence import CAUSES, growth, split_value
+from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, PRIORITIES, Floats, Ints
+from stream.model.evidence import growth, split_value
 from stream.model.parameters import DueHours, Parameters
 
-__all__ = ["PROMISE", "Kind", "Step", "closed", "evidence", "merge", "overdue"]
+__all__ = ["PROMISE", "PROMISE_CAUSES", "Kind", "Step", "closed", "evidence", "merge", "overdue"]
 
 PROMISE = np.dtype(
     [
@@ -37,7 +38,10 @@ PROMISE = np.dtype(
     ]
 )
 Promises = NDArray[np.void]
-DELIVERY, TICKET = CAUSES.index("delivery"), CAUSES.index("ticket")
+Judged = dict[str, NDArray[Any]]  # the fields that a judgement needs, of the chosen promises
+_JUDGED = ("opened", "due", "replied", "closed", "priority", "failed")
+
+PROMISE_CAUSES = ("delivery", "ticket")
 
 
 class Kind(IntEnum):
@@ -101,70 +105,51 @@ def closed(promises: Promises) -> NDArray[np.bool_]:
 
 
 def evidence(promises: Promises, parameters: Parameters) -> tuple[Floats, Floats]:
-    """What each promise adds to the stored sums, in landmark units: (m, len(CAUSES)) positive and negative.
+    """What each promise adds to the stored sums, in landmark units.
 
     Does not depend on now, so a closed promise can be folded into the sums without changing any score.
+
+    Returns:
+        (positive, negative), each (m, len(PROMISE_CAUSES)).
     """
-    positive = np.zeros((len(promises), len(CAUSES)))
+    positive = np.zeros((len(promises), len(PROMISE_CAUSES)))
     negative = np.zeros_like(positive)
-    rules = parameters.promises
-    done = closed(promises)
-    delivery = done & (promises["kind"] == Kind.DELIVERY) & ((promises["due"] > 0) | (promises["failed"] > 0))
-    _add(
-        positive,
-        negative,
-        delivery,
-        DELIVERY,
-        _delivery_value(promises, parameters),
-        "closed",
-        "delivery",
-        promises,
-        parameters,
+    weight = parameters.statistics.weight
+    kind, done = promises["kind"], closed(promises)
+    is_ticket = (kind == Kind.TICKET) & (promises["opened"] > 0)
+    parts = (
+        (
+            done & (kind == Kind.DELIVERY) & ((promises["due"] > 0) | (promises["failed"] > 0)),
+            (0, "closed", _delivery_value, weight.delivery),
+        ),
+        (is_ticket & (promises["replied"] > 0), (1, "replied", _reply_value, weight.first_reply)),
+        (is_ticket & done, (1, "closed", _resolution_value, weight.resolution)),
     )
-    ticket = (promises["kind"] == Kind.TICKET) & (promises["opened"] > 0)
-    taken = promises["replied"].astype(np.float64) - promises["opened"]
-    reply = np.clip(1.0 - taken / _due_seconds(rules.reply_due_hours, promises), -1.0, 1.0)
-    _add(
-        positive,
-        negative,
-        ticket & (promises["replied"] > 0),
-        TICKET,
-        reply,
-        "replied",
-        "first_reply",
-        promises,
-        parameters,
-    )
-    allowed = np.maximum(_ticket_due(promises, parameters) - promises["opened"], 1.0)
-    resolution = np.clip(
-        1.0 - (promises["closed"].astype(np.float64) - promises["opened"]) / allowed, -1.0, 1.0
-    )
-    _add(positive, negative, ticket & done, TICKET, resolution, "closed", "resolution", promises, parameters)
+    for where, (column, when, value, unit) in parts:
+        chosen = np.flatnonzero(where)
+        if len(chosen):
+            good, bad = split_value(value({name: promises[name][chosen] for name in _JUDGED}, parameters))
+            time_ms = (promises[when][chosen].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS
+            half_life = getattr(parameters.statistics.half_life_days, PROMISE_CAUSES[column]) * MS_PER_DAY
+            positive[chosen, column] += growth(good * unit, time_ms, half_life)
+            negative[chosen, column] += growth(bad * unit, time_ms, half_life)
     return positive, negative
 
 
-def _add(
-    positive: Floats,
-    negative: Floats,
-    where: NDArray[np.bool_],
-    cause: int,
-    value: Floats,
-    when: str,
-    weight: str,
-    promises: Promises,
-    parameters: Parameters,
-) -> None:
-    if not where.any():
-        return
-    good, bad = split_value(value[where])
-    time_ms = (promises[when][where].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS
-    half_life = getattr(parameters.statistics.half_life_days, CAUSES[cause]) * 86_400_000.0
-    unit = getattr(parameters.statistics.weight, weight)
-    positive[where, cause] += growth(good * unit, time_ms, half_life)
-    negative[where, cause] += growth(bad * unit, time_ms, half_life)
+def _reply_value(promises: Judged, parameters: Parameters) -> Floats:
+    """1 at once, 0 at the due time, -1 at twice the time or later."""
+    taken = promises["replied"].astype(np.float64) - promises["opened"]
+    return np.clip(1.0 - taken / _due_seconds(parameters.promises.reply_due_hours, promises), -1.0, 1.0)
 
 
-def _delivery_value(promises: Promises, parameters: Parameters) -> Floats:
+def _resolution_value(promises: Judged, parameters: Parameters) -> Floats:
+    """As for the first reply, against the time that the ticket was given."""
+    allowed = np.maximum(_ticket_due(promises, parameters) - promises["opened"], 1.0)
+    taken = promises["closed"].astype(np.float64) - promises["opened"]
+    return np.clip(1.0 - taken / allowed, -1.0, 1.0)
+
+
+def _delivery_value(promises: Judged, parameters: Parameters) -> Floats:
     rules = parameters.promises
     days_late = (promises["closed"].astype(np.float64) - promises["due"]) / 86_400.0
     late = np.maximum(rules.late_value + rules.late_value_per_day * days_late, -1.0)
@@ -172,11 +157,11 @@ def _delivery_value(promises: Promises, parameters: Parameters) -> Floats:
     return np.where(promises["failed"] > 0, -1.0, value)
 
 
-def _due_seconds(hours: DueHours, promises: Promises) -> Floats:
+def _due_seconds(hours: DueHours, promises: Judged | Promises) -> Floats:
     return np.array([getattr(hours, name) for name in PRIORITIES])[promises["priority"]] * 3600.0
 
 
-def _ticket_due(promises: Promises, parameters: Parameters) -> Floats:
+def _ticket_due(promises: Judged | Promises, parameters: Parameters) -> Floats:
     """Due time of a ticket: the given one, else by its priority from when it was opened."""
     by_priority = promises["opened"] + _due_seconds(parameters.promises.resolution_due_hours, promises)
     return np.where(promises["due"] > 0, promises["due"].astype(np.float64), by_priority)

@@ -25,6 +25,7 @@ from stream.pipeline.encode import encode_alert, encode_scores, top_reasons
 from stream.pipeline.record import Record
 from stream.state.apply import apply
 from stream.state.facts import facts
+from stream.state.layout import put, take
 from stream.state.table import CustomerTable
 
 __all__ = ["SWEEP_EVERY_MS", "Pipeline"]
@@ -111,7 +112,7 @@ class Pipeline:
         """Score `rows` at a time, move their alerts, add the records; returns the rows that changed."""
         known = facts(table, rows, now_ms, self.parameters)
         scores = score(known, now_ms, self.parameters)
-        store = table.rows[rows]
+        store = take(table.rows, rows)
         alerts_before = store["alert_state"].copy()
         values = Values(
             scores.trust_centi, scores.risk_e4, scores.trust.uncertainty, known.risk.purchase_days
@@ -127,7 +128,7 @@ class Pipeline:
         store["seq"][publish] += 1
         store["trust_centi"][publish] = scores.trust_centi[publish]
         store["risk_e4"][publish] = scores.risk_e4[publish]
-        table.rows[rows[changed]] = store[changed]
+        put(table.rows, rows[changed], store if changed.all() else take(store, np.flatnonzero(changed)))
         return rows[changed]
 
     def _encode(
@@ -145,7 +146,7 @@ class Pipeline:
         some = scores if len(chosen) == len(keys) else scores.of(chosen)
         names = [keys[i] for i in chosen.tolist()]
         reasons = top_reasons(some)
-        before = store[chosen]
+        before = store if some is scores else take(store, chosen)
         effects.scores += encode_scores(
             names, before, some, reasons, now_ms, self.parameters, self.model_version
         )

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from stream.model import promises as promise_model
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
 from stream.model.evidence import CAUSES, DERIVED_CAUSES, cause_half_lives_ms, shrink
 from stream.model.parameters import Parameters
-from stream.model.promises import Kind
 from stream.model.risk import RiskFacts
 from stream.model.score import Facts
 from stream.state import promises
+from stream.state.layout import take
 from stream.state.table import CustomerTable
 
 __all__ = ["facts"]
@@ -17,33 +16,26 @@ __all__ = ["facts"]
 
 def facts(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters) -> Facts:
     """Facts of the customers in `rows` (distinct, live) at `now_ms`."""
-    store = table.rows[rows]
-    n, k = len(rows), len(CAUSES)
-    positive = np.zeros((n, k + len(DERIVED_CAUSES)))
+    store = take(table.rows, rows)
+    k = len(CAUSES)
+    positive = np.zeros((len(rows), k + len(DERIVED_CAUSES)))
     negative = np.zeros_like(positive)
-    owner, ledger = promises.of_rows(table.rows, table.tails, rows)
-    overdue = np.zeros(n, np.int64)
     positive[:, :k] = store["evidence"][:, :, 0]
     negative[:, :k] = store["evidence"][:, :, 1]
-    if len(owner):
-        good, bad = promise_model.evidence(ledger, parameters)
-        np.add.at(positive, (owner[:, None], np.arange(k)), good)
-        np.add.at(negative, (owner[:, None], np.arange(k)), bad)
+    promised = promises.evidence_of(table.rows, table.tails, rows, now_ms, parameters)
+    positive[:, promises.PROMISE_COLUMNS] += promised.positive
+    negative[:, promises.PROMISE_COLUMNS] += promised.negative
     decay = shrink(now_ms, cause_half_lives_ms(parameters.statistics))
     positive[:, :k] *= decay
     negative[:, :k] *= decay
-    if len(owner):
-        late = promise_model.overdue(ledger, now_ms, parameters)
-        kind = np.where(ledger["kind"] == Kind.DELIVERY, k, k + 1)
-        np.add.at(negative, (owner, kind), late)
-        np.add.at(overdue, owner, late > 0.0)
+    negative[:, k:] = promised.overdue
     statistics = parameters.statistics
     day_ms = float(MS_PER_DAY)
     risk = RiskFacts(
         purchase_days=store["n_days"].astype(np.int64),
         first_day=store["first_day"].astype(np.float64) - 1.0,
         last_day=store["days"].max(axis=1).astype(np.float64) - 1.0,
-        overdue=overdue,
+        overdue=promised.n_overdue,
         payment_failures=store["payment_failures"] * shrink(now_ms, statistics.payment_failure_days * day_ms),
         engagement_short=store["engagement"][:, 0]
         * shrink(now_ms, statistics.engagement_short_days * day_ms),

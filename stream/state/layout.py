@@ -12,7 +12,9 @@ tail.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stream.model.columns import Ints
 from stream.model.evidence import CAUSES
 from stream.model.promises import PROMISE
 
@@ -75,3 +77,29 @@ ROW = np.dtype(
         ("spare3", "u1", (4,)),
     ]
 )
+
+WORDS = ROW.itemsize // 8
+_FIRST_PROMISE_WORD = ROW.fields["promises"][1] // 8 if ROW.fields else 0
+_PROMISE_WORDS = slice(_FIRST_PROMISE_WORD, _FIRST_PROMISE_WORD + PROMISE_SLOTS * PROMISE.itemsize // 8)
+
+
+def take(store: NDArray[np.void], rows: Ints) -> NDArray[np.void]:
+    """Copy of some rows; NumPy copies structured records field by field, whole words are 9 times as fast."""
+    return store.view(np.uint64).reshape(-1, WORDS).take(rows, axis=0).view(ROW)[:, 0]
+
+
+def put(store: NDArray[np.void], rows: Ints, values: NDArray[np.void]) -> None:
+    """Write rows back; the inverse of `take`. `values` is contiguous."""
+    store.view(np.uint64).reshape(-1, WORDS)[rows] = values.view(np.uint64).reshape(-1, WORDS)
+
+
+def take_promises(store: NDArray[np.void], rows: Ints) -> NDArray[np.void]:
+    """Copy of the promise slots of some rows; shape (len(rows), PROMISE_SLOTS)."""
+    words = store.view(np.uint64).reshape(-1, WORDS)[rows, _PROMISE_WORDS]
+    return np.ascontiguousarray(words).view(PROMISE)
+
+
+def put_promises(store: NDArray[np.void], rows: Ints, values: NDArray[np.void]) -> None:
+    """Write promise slots back; the inverse of `take_promises`, distinct rows."""
+    words = values.view(np.uint64).reshape(len(rows), -1)
+    store.view(np.uint64).reshape(-1, WORDS)[rows, _PROMISE_WORDS] = words

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from stream.errors import StateError
 from stream.model.columns import Ints
 from stream.state import tail as tail_codec
-from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW
+from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, put, take
 from stream.state.tail import Tail
 
 __all__ = ["CustomerTable"]
@@ -100,7 +100,7 @@ class CustomerTable:
 
     def encode(self, rows: Ints) -> list[bytes]:
         """Changelog value of each row: the row's bytes, and its overflow if it has one."""
-        data = self.rows[rows].tobytes()
+        data = take(self.rows, rows).tobytes()
         size = ROW.itemsize
         values = [data[i : i + size] for i in range(0, len(data), size)]
         if self.tails:
@@ -129,7 +129,7 @@ class CustomerTable:
         if self.tails:
             for row in rows.tolist():
                 self.tails.pop(row, None)
-        self.rows[rows] = loaded
+        put(self.rows, rows, loaded)
 
     def _load_slowly(self, keys: Iterable[bytes], values: Iterable[bytes | None]) -> None:
         size = ROW.itemsize
