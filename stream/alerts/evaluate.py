@@ -3,11 +3,9 @@
 Conventions:
     n customers, S slots per customer, one slot per rule that ever had an episode. `now_ms` is a parameter.
 
-Laws: at most one open alert per customer and rule; `seq` grows by one per published transition; a value
-that is absent
-neither opens nor resolves. A transition depends on the published (rounded) scores, the slots and the time
-alone, so the chain of scores
-determines the chain of alerts.
+Laws: at most one open alert per customer and rule; `seq` grows by one per published transition; a value that
+is absent neither opens nor resolves. A transition depends on the published (rounded) scores, the slots and
+the time alone, so the chain of scores determines the chain of alerts.
 """
 
 from dataclasses import dataclass

@@ -4,11 +4,10 @@ Conventions:
     x repeat purchase days, t_x time of the last, T age, all from the first purchase; h the horizon.
     float64, weeks.
 
-Model: Batislam, Denizel & Filiztekin (2007), the MBG/NBD; parameters r, alpha, a, b. Unlike BG/NBD a
-customer may drop out
-at once, so a one-time buyer is not alive for ever. The score is not 1 - P(alive), which ranks worse than
-chance under BG/NBD,
-but P(no purchase in h) = 1 - P(alive) [1 - ((alpha + T) / (alpha + T + h))^(r + x)].
+Model: Batislam, Denizel & Filiztekin (2007), the MBG/NBD; parameters r, alpha, a, b. Unlike BG/NBD a customer
+may drop out at once, so a one-time buyer is not alive for ever. The score is not 1 - P(alive), which ranks
+worse than chance under BG/NBD, but P(no purchase in h) = 1 - P(alive) [1 - ((alpha + T) / (alpha + T + h))^(r
++ x)].
 """
 
 import numpy as np

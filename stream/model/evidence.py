@@ -1,17 +1,13 @@
 """Evidence with forgetting: what one event adds, and how stored sums are read at a time.
 
-Beta reputation (Josang & Ismail 2002): feedback v in [-1, 1] of weight w adds w(1+v)/2 to r and w(1-v)/2
-to s.
-Forward decay (Cormode, Shkapenyuk, Srivastava & Xu, ICDE 2009, section III): the stored sum is
-sum of w * 2^((t - L)/h) against a fixed landmark L; reading it at `now` multiplies by 2^(-(now - L)/h).
-Nothing stored is
-ever rescaled, and a late event costs what a punctual one costs.
+Beta reputation (Josang & Ismail 2002): feedback v in [-1, 1] of weight w adds w(1+v)/2 to r and w(1-v)/2 to
+s. Forward decay (Cormode, Shkapenyuk, Srivastava & Xu, ICDE 2009, section III): the stored sum is sum of w *
+2^((t - L)/h) against a fixed landmark L; reading it at `now` multiplies by 2^(-(now - L)/h). Nothing stored
+is ever rescaled, and a late event costs what a punctual one costs.
 
-Order: each term is rounded to 20 binary digits before it is added, so a float64 sum is exact, and
-therefore the same
-bits in any order and any split, as long as a customer's evidence spans fewer than 20 half-lives and 8,192
-units of weight.
-Beyond that the error is below 2^-52 of the sum, under the published rounding.
+Order: each term is rounded to 20 binary digits before it is added, so a float64 sum is exact, and therefore
+the same bits in any order and any split, as long as a customer's evidence spans fewer than 20 half-lives and
+8,192 units of weight. Beyond that the error is below 2^-52 of the sum, under the published rounding.
 """
 
 import numpy as np

@@ -2,13 +2,11 @@
 
 Conventions:
     A promise is one `PROMISE` record; times are seconds since 1990 plus one (`columns.seconds`), 0 = not
-    known.
-    Facts merge by minimum and maximum, so they may arrive in any order: resolved before opened, arrived
-    before promised.
+    known. Facts merge by minimum and maximum, so they may arrive in any order: resolved before opened,
+    arrived before promised.
 
-A closed promise is evidence at the time it was closed. An open one past its due time weighs on the score
-as a function of
-now: this is the part that a nightly job cannot see.
+A closed promise is evidence at the time it was closed. An open one past its due time weighs on the score as a
+function of now: this is the part that a nightly job cannot see.
 """
 
 from enum import IntEnum

@@ -4,11 +4,9 @@ Conventions:
     n customers; `contributions` float64 (n, len(TERMS)) in log-odds; their sum is logit(churn_risk) exactly.
 
 The purchase model is split along a path that a person can follow: a newcomer's risk, what the number of
-purchases takes
-off it when the last one was just now, and what the silence since then adds. The three sum to the model's
-log-odds.
-Contractual customers (any subscription event) have a declared base instead. Without either the risk is
-absent.
+purchases takes off it when the last one was just now, and what the silence since then adds. The three sum to
+the model's log-odds. Contractual customers (any subscription event) have a declared base instead. Without
+either the risk is absent.
 """
 
 from dataclasses import dataclass

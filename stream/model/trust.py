@@ -5,10 +5,9 @@ Conventions:
     of the score, >= 0.
 
 With R, S the weighted sums of positive and lambda times negative evidence, base rate a and prior weight W
-(Josang, subjective logic): trust = 100 (R + aW) / (R + S + W), u = W / (R + S + W).
-Since trust - 100a = 100 [(1-a) R - a S] / (R + S + W), each unit of evidence has its own share of the
-distance from the
-base rate: contributions per cause sum to it exactly, with no attribution rule to choose.
+(Josang, subjective logic): trust = 100 (R + aW) / (R + S + W), u = W / (R + S + W). Since trust - 100a = 100
+[(1-a) R - a S] / (R + S + W), each unit of evidence has its own share of the distance from the base rate:
+contributions per cause sum to it exactly, with no attribution rule to choose.
 """
 
 from dataclasses import dataclass

@@ -1,14 +1,12 @@
 """One customer's row: its bytes are the changelog value.
 
 Conventions:
-    Little endian, 8-byte fields on 8-byte offsets. Times `*_s` are seconds since 1990 plus one, `*_day`
-    days since 1990
-    plus one; 0 means absent everywhere, so a new row is zeros after its header.
+    Little endian, 8-byte fields on 8-byte offsets. Times `*_s` are seconds since 1990 plus one, `*_day` days
+    since 1990 plus one; 0 means absent everywhere, so a new row is zeros after its header.
 
-Change a field here and `LAYOUT_VERSION` goes up: a worker that meets rows of another version stops and
-says which command
-rebuilds them. What does not fit the fixed row (many purchase days, many promises at once) follows it as a
-tail.
+Change a field here and `LAYOUT_VERSION` goes up: a worker that meets rows of another version stops and says
+which command rebuilds them. What does not fit the fixed row (many purchase days, many promises at once)
+follows it as a tail.
 """
 
 import numpy as np

@@ -1,8 +1,7 @@
 """The position row: how far the sources were read when the rows beside it were written.
 
-One per partition in the changelog, written in every transaction, so state and position come from one log.
-The consumer
-group's offset is only for lag monitors.
+One per partition in the changelog, written in every transaction, so state and position come from one log. The
+consumer group's offset is only for lag monitors.
 """
 
 import msgspec

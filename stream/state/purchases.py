@@ -1,8 +1,7 @@
 """Purchase days: an exact set, so that late, repeated and same-day purchases never count twice.
 
-The row holds the `DAY_SLOTS` latest distinct days; older ones move to the tail. A bare counter would break
-on a late
-same-day purchase.
+The row holds the `DAY_SLOTS` latest distinct days; older ones move to the tail. A bare counter would break on
+a late same-day purchase.
 """
 
 import numpy as np
