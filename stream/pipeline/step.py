@@ -114,9 +114,8 @@ class Pipeline:
         scores = score(known, now_ms, self.parameters)
         store = take(table.rows, rows)
         alerts_before = store["alert_state"].copy()
-        values = Values(
-            scores.trust_centi, scores.risk_e4, scores.trust.uncertainty, known.risk.purchase_days
-        )
+        uncertainty = np.round(scores.trust.uncertainty, 4)  # as published
+        values = Values(scores.trust_centi, scores.risk_e4, uncertainty, known.risk.purchase_days)
         transitions = evaluate(store, values, self.rules, now_ms)
         publish = np.ones(len(rows), np.bool_)
         if not everything:
