@@ -35,7 +35,7 @@ async def find_orphans(reader: Any, settings: Settings, partitions: Iterable[int
     names = TopicNames.of(settings)
     parts = [TopicPartition(topic, number) for number in partitions for topic in names.outputs]
     stable = await reader.end_offsets(parts)
-    async with log_reader(settings, isolation="read_uncommitted") as uncommitted:
+    async with log_reader(settings, *names.outputs, isolation="read_uncommitted") as uncommitted:
         end = await uncommitted.end_offsets(parts)
     return [part for part in parts if stable[part] < end[part]]
 

@@ -200,26 +200,33 @@ class Partitions:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        async with log_reader(self._settings) as reader:
+        async with log_reader(self._settings, *self.names.outputs, *self.names.sources) as reader:
             ledgers = {partition.number: partition.ledger for partition in partitions}
             self._metrics.orphans += await cover_orphans(reader, self._settings, ledgers)
             for partition in partitions:
                 partition.table = self._pipeline.new_table()
             tables = {partition.number: partition.table for partition in partitions}
+            earliest = await self._earliest(reader, partitions)
             restored = await restore(reader, self._settings, tables)
-            await self._place(reader, partitions, restored)
+        self._place(partitions, restored, await group_offsets(self._settings), earliest)
         n_rows = sum(part.n_rows for part in restored.values())
         seconds = monotonic() - began
         self._metrics.restored_rows += n_rows
         self._metrics.restore_seconds += seconds
         log.info("restored", partitions=sorted(tables), rows=n_rows, seconds=round(seconds, 2))
 
-    async def _place(
-        self, reader: Any, partitions: Sequence[Partition], restored: dict[int, Restored]
-    ) -> None:
+    async def _earliest(self, reader: Any, partitions: Sequence[Partition]) -> dict[Any, int]:
         sources = [TopicPartition(topic, part.number) for part in partitions for topic in self.names.sources]
-        earliest = await reader.beginning_offsets(sources)
-        group = await group_offsets(self._settings)
+        earliest: dict[Any, int] = await reader.beginning_offsets(sources)
+        return earliest
+
+    def _place(
+        self,
+        partitions: Sequence[Partition],
+        restored: dict[int, Restored],
+        group: dict[tuple[str, int], int],
+        earliest: dict[Any, int],
+    ) -> None:
         for partition in partitions:
             check_position(partition.number, restored[partition.number], self._pipeline.statistics)
         for partition in partitions:
@@ -281,7 +288,7 @@ class Partitions:
         if len(faults) == MAX_FAULTS and faults[-1] - faults[0] < FAULT_WINDOW_S:
             self._stop(
                 KizunaError(
-                    f"partition {number} failed {MAX_FAULTS} times in {FAULT_WINDOW_S:.0f} s, last: {error!r}",
+                    f"partition {number} failed {MAX_FAULTS} times in {FAULT_WINDOW_S:.0f} s: {error!r}",
                     hint="state is safe in the changelog; see the log above, then start again",
                 )
             )

@@ -48,8 +48,17 @@ class _Progress:
 
 
 @asynccontextmanager
-async def log_reader(settings: Settings, *, isolation: str = "read_committed") -> AsyncIterator[Any]:
-    """A consumer without group, started and stopped; nothing assigned."""
+async def log_reader(
+    settings: Settings, *topics: str, isolation: str = "read_committed"
+) -> AsyncIterator[Any]:
+    """A consumer without group, started and stopped; nothing assigned.
+
+    Args:
+        settings: of the process.
+        topics: names on the cluster whose layout is fetched at once; others cost 0.1 s each when first asked
+        for.
+        isolation: Kafka's isolation level.
+    """
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap,
         group_id=None,
@@ -62,6 +71,8 @@ async def log_reader(settings: Settings, *, isolation: str = "read_committed") -
     )
     try:
         await reader.start()
+        if topics:
+            await reader._client.set_topics(topics)
         yield reader
     finally:
         await reader.stop()
@@ -144,7 +155,7 @@ def check_position(partition: int, restored: Restored, statistics: str) -> None:
         return
     if position.layout != LAYOUT_VERSION:
         raise StateError(
-            f"changelog partition {partition} has layout {position.layout}, this worker reads {LAYOUT_VERSION}",
+            f"changelog partition {partition} has layout {position.layout}, this worker {LAYOUT_VERSION}",
             hint=f"run the version that wrote it ({position.worker}), or rebuild under another KIZUNA_APP_ID",
         )
     if position.statistics != statistics:

@@ -73,7 +73,7 @@ class StatusServer:
                 f"cannot listen on {host}:{port}: {error.strerror or error}",
                 hint="choose another with --metrics-port or KIZUNA_METRICS_PORT (0: any free port)",
             ) from error
-        threading.Thread(target=self._server.serve_forever, name="status", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.1,), name="status", daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening. Idempotent."""

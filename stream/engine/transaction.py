@@ -28,7 +28,7 @@ from stream.engine.topics import TopicNames
 from stream.pipeline import Effects
 from stream.state.position import POSITION_KEY
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "Row"]
 
 log = structlog.get_logger(__name__)
 

@@ -41,6 +41,7 @@ class Worker(faust.Worker):
         self._stop_limit_s = stop_limit_s
         self._interrupted = False
         self._stopped_by_signal = False
+        self._stopping = False
         app.on_failure = self._stop_soon
 
     def run(self) -> int:
@@ -71,6 +72,9 @@ class Worker(faust.Worker):
         self._stop_soon()
 
     def _stop_soon(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
         threading.Thread(target=self._force, name="stop-limit", daemon=True).start()
         self._schedule_shutdown(signal.SIGTERM)
 

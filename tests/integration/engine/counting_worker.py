@@ -6,11 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from tests.integration.engine.counting import CountingPipeline
-
 from stream.bootstrap import run_worker
 from stream.config import load
 from stream.errors import KizunaError
+from tests.integration.engine.counting import CountingPipeline
 
 if __name__ == "__main__":
     try:

@@ -1,0 +1,142 @@
+"""The shipped worker on real Kafka: scores for what is good, a dead letter with its cause for what is not."""
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.config import Settings
+from stream.engine.feed import open_feed
+from stream.engine.reader import read_topic
+from tests.integration.engine.process import REAL, WorkerProcess
+
+NOW = datetime.now(UTC)
+
+
+def purchase(customer: str, number: int, **other: Any) -> bytes:
+    fields = {
+        "type": "purchase",
+        "event_id": f"e{number}",
+        "customer_id": customer,
+        "occurred_at": (NOW - timedelta(minutes=number % 500)).isoformat(),
+        "amount": 12.5,
+        "currency": "EUR",
+    }
+    return json.dumps(fields | other).encode()
+
+
+BAD: dict[str, tuple[bytes | None, bytes | None]] = {
+    "empty_value": (b"c1", None),
+    "invalid_json": (b"c1", b"{"),
+    "unknown_type": (b"c1", purchase("c1", 1, type="wish")),
+    "invalid_field": (b"c1", purchase("c1", 2, amount="much")),
+    "key_missing": (None, purchase("c1", 3)),
+    "key_mismatch": (b"c2", purchase("c1", 4)),
+    "too_large": (b"c1", purchase("c1", 5, note="x" * 5_000_000)),
+    "too_old": (b"c1", purchase("c1", 6, occurred_at="1970-01-01T00:00:00Z")),
+    "too_future": (b"c1", purchase("c1", 7, occurred_at="2100-06-01T00:00:00Z")),
+}
+
+
+async def test_bad_records_are_dead_lettered_with_cause_origin_and_bytes(
+    settings: Settings, log: Path
+) -> None:
+    """One of each kind between good ones: the worker goes on, and every record is accounted for."""
+    async with open_feed(settings) as feed:
+        for number, (key, value) in enumerate(BAD.values()):
+            await feed.send(b"good", purchase("good", 100 + number))
+            await feed.send(key, value)
+        await feed.send(b"good", purchase("good", 100))  # a duplicate
+    with WorkerProcess(settings, log, REAL) as worker:
+        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", 2 * len(BAD) + 1)
+        scored = worker.metric('kizuna_events_total{outcome="scored"')
+        duplicate = worker.metric('kizuna_events_total{outcome="duplicate"')
+        assert (scored, duplicate) == (len(BAD), 1)
+        assert await asyncio.to_thread(worker.stop) == 0
+
+    source = {(r.partition, r.offset): r for r in await read_topic(settings, "interactions")}
+    causes: Counter[str] = Counter()
+    for letter in await read_topic(settings, "dead-letters"):
+        headers = {name: value.decode() for name, value in letter.headers}
+        causes[headers["kizuna.cause"]] += 1
+        origin = source[int(headers["kizuna.partition"]), int(headers["kizuna.offset"])]
+        assert (letter.key, letter.value, letter.partition) == (origin.key, origin.value, origin.partition)
+        assert headers["kizuna.topic"] == settings.topic("interactions")
+    assert causes == Counter(BAD.keys())
+    scores = [json.loads(record.value) for record in await read_topic(settings, "scores")]
+    assert scores[-1]["customer_id"] == "good"
+    assert scores[-1]["events"] == len(BAD)
+
+
+async def test_a_restart_with_200_000_customers_is_ready_in_15_seconds(settings: Settings, log: Path) -> None:
+    """Bulk restore: the changelog is read at its speed, not record by record."""
+    n_customers = 200_000
+    async with open_feed(settings) as feed:
+        for number in range(n_customers):
+            await feed.send(b"c%d" % number, purchase(f"c{number}", number))
+    with WorkerProcess(settings, log, REAL) as worker:
+        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", n_customers)
+        assert await asyncio.to_thread(worker.stop) == 0
+    with WorkerProcess(settings, log, REAL) as worker:
+        seconds = await asyncio.to_thread(worker.wait_ready)
+        assert worker.metric("kizuna_restored_rows_total") == n_customers
+        assert seconds < 15
+
+
+async def test_a_real_prometheus_scrapes_the_worker(settings: Settings, log: Path, tmp_path: Path) -> None:
+    """Debian's Prometheus reads /metrics and answers a query for what was scored."""
+    prometheus = shutil.which("prometheus")
+    if prometheus is None:
+        pytest.skip("no `prometheus` on PATH (Debian: apt-get install prometheus)")
+    async with open_feed(settings) as feed:
+        await feed.send(b"c1", purchase("c1", 1))
+    with WorkerProcess(settings, log, REAL) as worker:
+        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", 1)
+        target = worker.said.split("status=http://")[1].split()[0]
+        answer = await asyncio.to_thread(scraped, prometheus, target, tmp_path)
+    assert answer["metric"]["type"] == "purchase"
+    assert answer["value"][1] == "1"
+
+
+def scraped(prometheus: str, target: str, directory: Path) -> Any:
+    """What Prometheus knows of the target's events after its first scrapes."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = directory / "prometheus.yml"
+    config.write_text(
+        "scrape_configs:\n"
+        "  - job_name: kizuna\n    scrape_interval: 1s\n    scrape_timeout: 1s\n"
+        f"    static_configs: [{{targets: ['{target}']}}]\n"
+    )
+    command = [
+        prometheus,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (directory / "prometheus.log").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        url = f"http://127.0.0.1:{port}/api/v1/query?query=kizuna_events_total"
+        for _ in range(150):
+            time.sleep(0.2)
+            try:
+                with urllib.request.urlopen(url, timeout=2) as response:
+                    found = json.load(response)["data"]["result"]
+            except OSError:
+                continue
+            if found:
+                return found[0]
+    finally:
+        process.terminate()
+        process.wait(20)
+    raise AssertionError((directory / "prometheus.log").read_text())

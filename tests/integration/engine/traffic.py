@@ -1,0 +1,33 @@
+"""Numbers by key for the counting pipeline, paced, with a few bad records."""
+
+import asyncio
+import random
+from time import monotonic
+
+from stream.config import Settings
+from stream.engine.feed import open_feed
+from tests.integration.engine.oracle import read_positions, read_truth
+
+
+async def feed_numbers(settings: Settings, n: int, *, per_s: int | None = None, seed: int = 1) -> None:
+    """Send n records over 500 keys, one in 500 bad, a third of these without a key."""
+    chance = random.Random(seed)
+    began = monotonic()
+    async with open_feed(settings) as feed:
+        for i in range(n):
+            key = b"k%d" % chance.randrange(500)
+            if chance.random() < 0.002:
+                await feed.send(None if chance.random() < 0.3 else key, b"bad")
+            else:
+                await feed.send(key, b"%d" % chance.randrange(10_000))
+            if per_s is not None and i % 50 == 0:
+                await feed.post()
+                await asyncio.sleep(max(0.0, began + i / per_s - monotonic()))
+
+
+async def wait_drained(settings: Settings, limit_s: float = 60) -> None:
+    """Until the committed positions are the source's ends."""
+    began = monotonic()
+    while await read_positions(settings) != (ends := (await read_truth(settings)).ends):
+        assert monotonic() - began < limit_s, (await read_positions(settings), ends)
+        await asyncio.sleep(0.3)

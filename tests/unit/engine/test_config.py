@@ -1,0 +1,89 @@
+"""One declaration, three spellings, in this order of strength: flag, variable, file."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from stream.config import CONFIG_FILE, Settings, load
+from stream.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def in_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No file and no variable of the developer's machine takes part."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("KIZUNA_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(
+    in_empty_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stronger source replaces the weaker one, field by field."""
+    assert load().partitions == 4
+    (in_empty_directory / CONFIG_FILE).write_text('partitions = 5\napp_id = "file"\n')
+    assert load().partitions == 5
+    monkeypatch.setenv("KIZUNA_PARTITIONS", "6")
+    assert load().partitions == 6
+    settings = load(partitions=7)
+    assert (settings.partitions, settings.app_id) == (7, "file")
+
+
+def test_a_flag_that_was_not_given_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None leaves the variable in force."""
+    monkeypatch.setenv("KIZUNA_BOOTSTRAP", "broker:1234")
+    assert load(bootstrap=None).bootstrap == "broker:1234"
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"partitions": 0}, "partitions"),
+        ({"commit_interval_ms": "soon"}, "commit_interval_ms"),
+        ({"bootstrap": "nowhere"}, "bootstrap"),
+        ({"clock": "sundial"}, "clock"),
+        ({"metrics_port": 65_536}, "metrics_port"),
+        ({"misspelt": 1}, "misspelt"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_next_step(flags: dict[str, object], named: str) -> None:
+    """Exit code 2, the setting's name in the message and its three spellings in the hint."""
+    with pytest.raises(ConfigError) as caught:
+        load(**flags)
+    assert named in str(caught.value)
+    assert named in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+def test_an_undeclared_key_in_the_file_is_refused(in_empty_directory: Path) -> None:
+    """A misspelt key must not pass for a default."""
+    (in_empty_directory / CONFIG_FILE).write_text("partitons = 8\n")
+    with pytest.raises(ConfigError, match="partitons"):
+        load()
+
+
+def test_a_file_that_is_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`KIZUNA_CONFIG` is a promise, the default file is not."""
+    monkeypatch.setenv("KIZUNA_CONFIG", "absent.toml")
+    with pytest.raises(ConfigError, match=r"absent\.toml"):
+        load()
+
+
+def test_settings_are_frozen_and_described() -> None:
+    """Nobody changes them under way; every one says what it is."""
+    settings = load()
+    with pytest.raises(ValidationError):
+        settings.partitions = 8
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_prefix_is_for_topics_and_the_application_id_for_the_changelog() -> None:
+    """Two installations on one cluster differ in both."""
+    settings = load(topic_prefix="eu-", app_id="eu")
+    assert settings.topic("scores") == "eu-scores"
+    assert settings.topic("customers-changelog") == "eu-customers-changelog"

@@ -1,0 +1,73 @@
+"""What a partition takes, refuses and forgets, before any transaction."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from stream.config import load
+from stream.engine.partition import Partition
+from stream.engine.run import Run
+from stream.metrics import Metrics
+from tests.integration.engine.counting import CountingPipeline
+
+
+@pytest.fixture
+async def partition() -> Partition:
+    """Ready at offset 10 of its one source, with a queue of at most 20 records in flight."""
+    settings = load(max_uncommitted=10, sweep_interval_s=3600, commit_interval_ms=10_000)
+    made = Partition(
+        0,
+        settings,
+        CountingPipeline(),
+        Metrics("v", "m"),
+        "v",
+        on_failure=lambda _p, error: pytest.fail(str(error)),
+    )
+    made.durable = {"src": 10}
+    made.ahead = False
+    made._next = dict(made.durable)
+    made.ready = True
+    return made
+
+
+def run(start: int, end: int, epoch: int = 0) -> Run:
+    records = [SimpleNamespace(offset=offset, timestamp=offset) for offset in range(start, end)]
+    return Run("src", 0, start, end, epoch, records)
+
+
+async def test_runs_that_join_are_queued(partition: Partition) -> None:
+    """Consecutive runs are taken, and the oldest record is known."""
+    assert partition.accept(run(10, 13)) is None
+    assert partition.accept(run(13, 15)) is None
+    assert (partition.pending, partition.oldest_ms) == (5, 10)
+
+
+async def test_a_gap_is_refused_and_sought_again(partition: Partition) -> None:
+    """A run after the next offset is not taken; the next offset is what must be sought."""
+    partition.accept(run(10, 12))
+    assert partition.accept(run(13, 15)) == 12
+    assert partition.pending == 2
+
+
+async def test_records_seen_before_are_cut(partition: Partition) -> None:
+    """A run that starts too early gives only its new records; one that ends too early, none."""
+    assert partition.accept(run(5, 9)) is None
+    assert partition.accept(run(8, 12)) is None
+    assert (partition.pending, partition.oldest_ms) == (2, 10)
+
+
+async def test_a_run_of_another_epoch_is_dropped(partition: Partition) -> None:
+    """After `drop` whatever was fetched before is not the next run any more."""
+    partition.accept(run(10, 12))
+    partition.drop()
+    partition.ready = True
+    assert partition.accept(run(12, 14, epoch=0)) is None
+    assert partition.pending == 0
+
+
+async def test_room_ends_with_two_steps_in_flight_and_comes_back(partition: Partition) -> None:
+    """Back-pressure counts records that were fetched, whether delivered, cut or refused."""
+    partition.fetched(20)
+    assert not partition.room
+    partition.accept(run(30, 50))  # refused: a gap
+    assert partition.room
