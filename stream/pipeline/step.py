@@ -102,7 +102,7 @@ class Pipeline:
         )
         cuts = np.flatnonzero(period != before)
         segments = [Segment(0, int(cuts[0]) if len(cuts) else n, None)]
-        for cut, end in zip(cuts.tolist(), [*cuts[1:].tolist(), n], strict=True):
+        for cut, end in zip(cuts.tolist(), np.append(cuts, n)[1:].tolist(), strict=True):
             segments.append(Segment(cut, end, int(period[cut]) * SWEEP_EVERY_MS))
         return segments
 
