@@ -18,6 +18,12 @@ def worker(
     commit_interval_ms: Annotated[
         int | None, typer.Option(help="Longest wait of a record for its commit.")
     ] = None,
+    max_uncommitted: Annotated[
+        int | None, typer.Option(help="Records of one partition in one transaction, at most.")
+    ] = None,
+    sweep_interval_s: Annotated[
+        float | None, typer.Option(help="All customers are re-scored so often.")
+    ] = None,
     clock: Annotated[str | None, typer.Option(help="Whose now scores are of: wall or event.")] = None,
     parameters: Annotated[Path | None, typer.Option(help="Model parameters (TOML).")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules (TOML).")] = None,
@@ -41,6 +47,8 @@ def worker(
         topic_prefix=topic_prefix,
         partitions=partitions,
         commit_interval_ms=commit_interval_ms,
+        max_uncommitted=max_uncommitted,
+        sweep_interval_s=sweep_interval_s,
         clock=clock,
         parameters=parameters,
         rules=rules,

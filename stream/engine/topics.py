@@ -6,8 +6,9 @@ refuses a dead letter.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -18,7 +19,16 @@ from schemas.registry import TOPICS
 from stream.config import Settings
 from stream.errors import BrokerError
 
-__all__ = ["CHANGELOG", "SIDE_TOPICS", "Declared", "TopicNames", "check_topics", "create_topics", "declared"]
+__all__ = [
+    "CHANGELOG",
+    "SIDE_TOPICS",
+    "Declared",
+    "TopicNames",
+    "check_topics",
+    "create_topics",
+    "declared",
+    "delete_topics",
+]
 
 CHANGELOG = "customers-changelog"
 
@@ -26,6 +36,8 @@ SIDE_TOPICS = frozenset({"alert-commands", "privacy-commands", "segments"})
 """Declared and created, but not yet read or written by the worker: a cluster without them is good enough."""
 
 CHECKED_CONFIG = ("cleanup.policy", "max.message.bytes")
+
+POLL_S = 0.1  # a deletion is answered before it has happened everywhere
 
 T = TypeVar("T")
 
@@ -89,8 +101,14 @@ def declared(settings: Settings) -> list[Declared]:
     ]
 
 
-def create_topics(settings: Settings) -> list[str]:
+def create_topics(
+    settings: Settings, config: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> list[str]:
     """Make the declared topics that are missing; those that exist are left as they are.
+
+    Args:
+        settings: where, and how topics are called.
+        config: by registry name, settings that differ from the declared ones.
 
     Returns:
         names that were created.
@@ -98,7 +116,21 @@ def create_topics(settings: Settings) -> list[str]:
     Raises:
         BrokerError: Kafka is unreachable or refuses.
     """
-    return asyncio.run(_within(settings, _create(settings)))
+    return asyncio.run(_within(settings, _create(settings, config)))
+
+
+def delete_topics(settings: Settings) -> list[str]:
+    """Remove the declared topics of this prefix and application, with all that is in them.
+
+    Returns once they and the group's offsets in them are gone, so that they may be created again.
+
+    Returns:
+        names that were deleted.
+
+    Raises:
+        BrokerError: Kafka is unreachable or refuses, or they are not gone in time.
+    """
+    return asyncio.run(_within(settings, _delete(settings)))
 
 
 def check_topics(settings: Settings) -> None:
@@ -120,7 +152,35 @@ async def _within(settings: Settings, work: Awaitable[T]) -> T:
         ) from error
 
 
-async def _create(settings: Settings) -> list[str]:
+async def _delete(settings: Settings) -> list[str]:
+    async with _admin(settings) as admin:
+        existing = set(await admin.list_topics())
+        names = [topic.name for topic in declared(settings) if topic.name in existing]
+        if not names:
+            return []
+        response = await admin.delete_topics(names)
+        refused = [f"{row[0]}: error {row[1]}" for row in response.topic_error_codes if row[1] != 0]
+        if refused:
+            raise BrokerError(
+                f"Kafka refused to delete topics: {'; '.join(refused)}",
+                hint="ask for the right to delete them, or choose another --topic-prefix",
+            )
+        while True:
+            if not await _is_left(admin, settings, names):
+                return names
+            await asyncio.sleep(POLL_S)
+
+
+async def _is_left(admin: Any, settings: Settings, names: list[str]) -> bool:
+    """Whether a topic is still there, or an offset in it: a wrong start for its successor."""
+    if set(names) & set(await admin.list_topics()):
+        return True
+    offsets = await admin.list_consumer_group_offsets(settings.app_id)
+    return any(part.topic in names for part in offsets)
+
+
+async def _create(settings: Settings, config: Mapping[str, Mapping[str, str]]) -> list[str]:
+    special = {settings.topic(name): dict(values) for name, values in config.items()}
     async with _admin(settings) as admin:
         existing = set(await admin.list_topics())
         missing = [topic for topic in declared(settings) if topic.name not in existing]
@@ -132,7 +192,7 @@ async def _create(settings: Settings) -> list[str]:
                     name=topic.name,
                     num_partitions=topic.partitions,
                     replication_factor=settings.replication,
-                    topic_configs=topic.config,
+                    topic_configs=topic.config | special.get(topic.name, {}),
                 )
                 for topic in missing
             ]

@@ -1,0 +1,1 @@
+"""What is done to files and histories, without Kafka: real and generated interactions, replay, evaluation."""

@@ -1,0 +1,140 @@
+"""A history through the live code: the same `Pipeline.step`, one table, no Kafka.
+
+The event clock is used: silence is scored at the times at which it was silent, and the result depends on the
+file and on T alone, not on when it is computed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from stream.pipeline import DeadLetter, Effects, FileRecord, Pipeline
+from stream.pipeline.encode import encode_scores, top_reasons
+from stream.pipeline.step import SWEEP_EVERY_MS
+from stream.state.table import CustomerTable
+
+__all__ = ["BATCH", "Replay", "replay", "scores_at"]
+
+BATCH = 5_000
+"""Records of one step; the scores at the end do not depend on it."""
+
+SLICE = 50_000  # encoded at a time
+
+
+@dataclass(slots=True)
+class Replay:
+    """A replay's account. Every line is scored, a duplicate, a dead letter, or later than T.
+
+    Attributes:
+        table: every customer as of `as_of_ms`.
+        as_of_ms: T, or the last event time of the file; 0 for a file without events.
+        n_records: lines taken, those later than T included.
+        n_later: lines whose event time is after T; not applied.
+        outcomes: events by (type, outcome).
+        causes: dead letters by cause.
+        opened: alerts opened by severity.
+        resolved: alerts resolved by severity.
+        n_scores: scores published on the way.
+    """
+
+    table: CustomerTable
+    as_of_ms: int = 0
+    n_records: int = 0
+    n_later: int = 0
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    opened: Counter[str] = field(default_factory=Counter)
+    resolved: Counter[str] = field(default_factory=Counter)
+    n_scores: int = 0
+
+    def count(self, outcome: str) -> int:
+        """Events of every type with this outcome: scored, duplicate or invalid."""
+        return sum(n for (_type, what), n in self.outcomes.items() if what == outcome)
+
+    def add(self, effects: Effects) -> None:
+        """Count what one step or sweep did."""
+        self.outcomes.update(effects.outcomes)
+        self.causes.update(effects.causes)
+        self.opened.update(effects.opened)
+        self.resolved.update(effects.resolved)
+        self.n_scores += len(effects.scores)
+
+
+def replay(
+    pipeline: Pipeline,
+    records: Iterable[FileRecord],
+    *,
+    now_ms: int,
+    until_ms: int | None = None,
+    on_dead: Callable[[Sequence[DeadLetter]], None] = lambda _letters: None,
+    on_progress: Callable[[int], None] = lambda _n_records: None,
+    batch: int = BATCH,
+) -> Replay:
+    """Run a history up to T.
+
+    Args:
+        pipeline: with the event clock.
+        records: in any order; event time as `timestamp`.
+        now_ms: wall time, for the limit on events ahead of it.
+        until_ms: T; the last event time if None.
+        on_dead: receives the refused records of each step.
+        on_progress: called with the number of records so far.
+        batch: records of one step.
+    """
+    assert pipeline.clock == "event"
+    account = Replay(pipeline.new_table())
+    for run in _runs(records, batch):
+        account.n_records += len(run)
+        chosen = run if until_ms is None else [record for record in run if record.timestamp <= until_ms]
+        account.n_later += len(run) - len(chosen)
+        effects = pipeline.step(account.table, chosen, now_ms)
+        account.add(effects)
+        if effects.dead_letters:
+            on_dead(effects.dead_letters)
+        on_progress(account.n_records)
+    account.as_of_ms = account.table.watermark_ms if until_ms is None else until_ms
+    for effects in _silence(pipeline, account.table, account.as_of_ms, now_ms):
+        account.add(effects)
+    return account
+
+
+def scores_at(pipeline: Pipeline, table: CustomerTable, time_ms: int) -> Iterator[bytes]:
+    """ScoreV1 of every customer at a time, as JSON, in the order in which customers first appeared."""
+    keys, scores = pipeline.scores(table, time_ms)
+    before = table.rows[table.live(0, table.n_rows)]
+    for start in range(0, len(keys), SLICE):
+        chosen = np.arange(start, min(start + SLICE, len(keys)))
+        some = scores.of(chosen)
+        names = keys[start : start + SLICE]
+        records = encode_scores(
+            names,
+            before[chosen],
+            some,
+            top_reasons(some),
+            time_ms,
+            pipeline.parameters,
+            pipeline.model_version,
+        )
+        yield from (value for _key, value in records)
+
+
+def _runs(records: Iterable[FileRecord], size: int) -> Iterator[list[FileRecord]]:
+    iterator = iter(records)
+    while run := list(islice(iterator, size)):
+        yield run
+
+
+def _silence(pipeline: Pipeline, table: CustomerTable, until_ms: int, now_ms: int) -> Iterator[Effects]:
+    """The sweeps between the last event and T, so that alerts of silence open when they were due."""
+    if not len(table):
+        return
+    week = table.watermark_ms // SWEEP_EVERY_MS + 1
+    while week * SWEEP_EVERY_MS < until_ms:
+        table.watermark_ms = week * SWEEP_EVERY_MS
+        yield pipeline.sweep(table, 0, table.n_rows, now_ms)
+        week += 1
+    table.watermark_ms = max(table.watermark_ms, until_ms)
+    yield pipeline.sweep(table, 0, table.n_rows, now_ms)
