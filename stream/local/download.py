@@ -125,16 +125,20 @@ def _source(context: MavenContext) -> str:
 
 
 def _refused(context: MavenContext, jar: Jar, error: Exception) -> DownloadError:
-    # A refusal by the repository reaches us as RuntimeError, and its text is a dump of jgo's settings.
-    reason = "it is not offered there" if isinstance(error, RuntimeError) else _cause(error)
     return DownloadError(
-        f"{jar.file_name} could not be downloaded from {_source(context)}: {reason}",
-        hint="check the network (a proxy goes into HTTPS_PROXY, a mirror into --maven-repository) and run "
-        "the same command again; a Kafka of your own needs no download (--bootstrap HOST:PORT)",
+        f"{jar.file_name} could not be downloaded from {_source(context)}: {_reason(error)}",
+        hint="check the network (a proxy goes into HTTPS_PROXY, its certificates into REQUESTS_CA_BUNDLE, "
+        "a mirror into --maven-repository) and run the same command again; a Kafka of your own needs "
+        "no download (--bootstrap HOST:PORT)",
     )
 
 
-def _cause(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    if isinstance(error, RuntimeError):
+        # How jgo tells any answer but 200; its text is a dump of its settings.
+        return "it is not offered there"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted"
     # The innermost message is the one in plain words: "Connection refused", not a pool's repr.
     text = str(error) or type(error).__name__
     return text.rpartition(": ")[2].strip("')\" ") or text
