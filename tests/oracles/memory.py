@@ -1,0 +1,239 @@
+"""What is remembered of one customer after some events: sums, sets and facts that merge in any order."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.model.parameters import Parameters
+from tests.oracles.reading import END_MS, FIRST_MS, SCALE, Event, moment_ms
+
+__all__ = ["CAUSES", "DAY_MS", "Memory", "Promise", "grown"]
+
+LANDMARK_MS = 1_577_836_800_000  # 2020-01-01
+DAY_MS = 86_400_000
+CAUSES = (  # those that are stored
+    *("survey", "effort", "review", "delivery", "ticket", "complaint"),
+    *("incident", "breach", "refund", "care", "recovery"),
+)
+PRIORITIES = ["low", "normal", "high", "urgent"]
+TIERS = ["standard", "silver", "gold", "platinum"]
+
+
+def grown(weight: float, time_ms: int, half_life_ms: float) -> float:
+    """Weight in landmark units: w 2^((t - L)/h), rounded to 20 binary digits."""
+    mantissa, exponent = math.frexp(weight * 2.0 ** ((time_ms - LANDMARK_MS) / half_life_ms))
+    return math.ldexp(round(mantissa * 2**20), exponent - 20)
+
+
+def second(time_ms: int) -> int:
+    """Seconds since 1990, counted from 1."""
+    return (time_ms - FIRST_MS) // 1000 + 1
+
+
+def second_of(text: str | None) -> int | None:
+    """The same of a written time; a time outside 1990-2100 says nothing."""
+    time_ms = None if text is None else moment_ms(text)
+    return None if time_ms is None or not FIRST_MS <= time_ms < END_MS else second(time_ms)
+
+
+@dataclass(slots=True)
+class Promise:
+    """Facts of one ticket or delivery, times in seconds; None = not known."""
+
+    kind: str
+    opened: int | None = None
+    due: int | None = None
+    replied: int | None = None
+    closed: int | None = None
+    reopened: int | None = None
+    failed: bool = False
+    priority: int = 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Closed, and not opened again since."""
+        return self.closed is not None and (self.reopened is None or self.closed >= self.reopened)
+
+    def deliver(self, status: str, at: int, due: int | None) -> None:
+        if status != "promised":
+            self.closed = at if self.closed is None else min(at, self.closed)
+            self.failed |= status == "failed"
+        elif due is not None:
+            first = (at, due)
+            if self.opened is not None and self.due is not None:
+                first = min(first, (self.opened, self.due))
+            self.opened, self.due = first
+
+    def serve(self, status: str, at: int, due: int | None, priority: int) -> None:
+        self.priority = max(self.priority, priority)
+        if status == "opened":
+            self.opened = at if self.opened is None else min(at, self.opened)
+            if due is not None:
+                self.due = due if self.due is None else min(due, self.due)
+        elif status == "first_reply":
+            self.replied = at if self.replied is None else min(at, self.replied)
+        elif status == "resolved":
+            self.closed = max(at, self.closed or 0)
+        elif status == "reopened":
+            self.reopened = max(at, self.reopened or 0)
+
+    def ticket_due(self, p: Parameters) -> float | None:
+        """When the ticket should be solved: as given, else by priority."""
+        if self.due is not None or self.opened is None:
+            return self.due
+        hours: float = getattr(p.promises.resolution_due_hours, PRIORITIES[self.priority])
+        return self.opened + hours * 3600.0
+
+    def grades(self, p: Parameters) -> list[tuple[str, float, float, int]]:
+        """(cause, v, weight, second) of what is settled."""
+        rules, w = p.promises, p.statistics.weight
+        if self.kind == "delivery":
+            if not self.is_closed or self.closed is None or (self.due is None and not self.failed):
+                return []
+            if self.failed or self.due is None:
+                value = -1.0
+            elif self.closed <= self.due:
+                value = rules.on_time_value
+            else:
+                days_late = (self.closed - self.due) / 86_400.0
+                value = max(rules.late_value + rules.late_value_per_day * days_late, -1.0)
+            return [("delivery", value, w.delivery, self.closed)]
+        if self.opened is None:
+            return []
+        found = []
+        if self.replied is not None:
+            hours: float = getattr(rules.reply_due_hours, PRIORITIES[self.priority])
+            ratio = 1.0 - (self.replied - self.opened) / (hours * 3600.0)
+            found.append(("ticket", max(-1.0, min(1.0, ratio)), w.first_reply, self.replied))
+        if self.is_closed and self.closed is not None:
+            due = self.ticket_due(p)
+            assert due is not None
+            ratio = 1.0 - (self.closed - self.opened) / max(due - self.opened, 1.0)
+            found.append(("ticket", max(-1.0, min(1.0, ratio)), w.resolution, self.closed))
+        return found
+
+    def overdue(self, now_ms: int, p: Parameters) -> float:
+        """Evidence against us of an open promise past its time."""
+        due = self.ticket_due(p) if self.kind == "ticket" else self.due
+        late_s = 0.0 if due is None else (now_ms - FIRST_MS) / 1000.0 + 1.0 - due
+        if self.opened is None or self.is_closed or late_s <= 0.0:
+            return 0.0
+        half_s = p.promises.overdue_half_days * 86_400.0
+        return p.promises.overdue_weight * (1.0 - math.pow(2.0, -late_s / half_s))
+
+
+@dataclass(slots=True)
+class Memory:
+    """One customer. `good` and `bad` are evidence in landmark units by cause, promises not included."""
+
+    good: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0.0))
+    bad: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0.0))
+    engagement_short: float = 0.0
+    engagement_long: float = 0.0
+    payment_failures: float = 0.0
+    amount_e4: int = 0
+    days: set[int] = field(default_factory=set)
+    promises: dict[tuple[str, str], Promise] = field(default_factory=dict)
+    settled: dict[tuple[str, str], list[tuple[str, float, float]]] = field(default_factory=dict)
+    latest: dict[str, int] = field(default_factory=dict)
+    profile: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    first_s: int = 0
+    last_s: int = 0
+    events: int = 0
+
+    def apply(self, event: Event, p: Parameters) -> None:
+        """Take one accepted event in."""
+        at = second(event.time_ms)
+        self.events += 1
+        self.first_s = min(self.first_s or at, at)
+        self.last_s = max(self.last_s, at)
+        for cause, value, weight in graded(event, p):
+            good, bad = self.terms(cause, value, weight, event.time_ms, p)
+            self.good[cause] += good
+            self.bad[cause] += bad
+        body = event.body
+        if event.type == "purchase":
+            self.days.add((event.time_ms - FIRST_MS) // DAY_MS)
+            self.amount_e4 += round(body["amount"] * 10_000.0)
+        elif event.type == "payment" and body["status"] == "failed":
+            days = p.statistics.payment_failure_days
+            self.payment_failures += grown(1.0, event.time_ms, days * DAY_MS)
+        elif event.type == "engagement":
+            self._engage(body["kind"], event.time_ms, at, p)
+        elif event.type == "subscription":
+            renewed = {"started": "renewed", "renewed": "renewed", "cancel_requested": "cancel"}
+            self._late(renewed.get(body["status"], "ended"), at)
+            self._late("term_end", second_of(body["term_end"]))
+        elif event.type == "profile":
+            self._describe(at, body)
+        elif event.type in ("delivery", "ticket"):
+            self._promise(event.type, at, body, p)
+
+    @staticmethod
+    def terms(cause: str, value: float, weight: float, time_ms: int, p: Parameters) -> tuple[float, float]:
+        """(good, bad) that graded feedback adds, in landmark units."""
+        half_life_ms = getattr(p.statistics.half_life_days, cause) * DAY_MS
+        good = grown((1.0 + value) / 2.0 * weight, time_ms, half_life_ms)
+        return good, grown((1.0 - value) / 2.0 * weight, time_ms, half_life_ms)
+
+    def _engage(self, kind: str, time_ms: int, at: int, p: Parameters) -> None:
+        if kind in ("unsubscribed", "resubscribed"):
+            self._late(kind, at)
+        if kind != "unsubscribed":
+            self.engagement_short += grown(1.0, time_ms, p.statistics.engagement_short_days * DAY_MS)
+            self.engagement_long += grown(1.0, time_ms, p.statistics.engagement_long_days * DAY_MS)
+
+    def _late(self, name: str, at: int | None) -> None:
+        if at is not None:
+            self.latest[name] = max(at, self.latest.get(name, 0))
+
+    def _describe(self, at: int, body: dict[str, Any]) -> None:
+        """Each attribute by itself: the latest that was given; an absent field says nothing new."""
+        for name in ("segment", "tier", "locale"):
+            if (value := body[name]) is not None:
+                rank = TIERS.index(value) + 1 if name == "tier" else value
+                self.profile[name] = max((at, rank), self.profile.get(name, (0, rank)))
+
+    def _promise(self, kind: str, at: int, body: dict[str, Any], p: Parameters) -> None:
+        if body["status"] == "escalated":
+            return
+        key = (kind, body[f"{kind}_id"])
+        promise = self.promises.setdefault(key, Promise(kind))
+        if kind == "delivery":
+            promise.deliver(body["status"], at, second_of(body["promised_at"]))
+        else:
+            promise.serve(body["status"], at, second_of(body["due_at"]), PRIORITIES.index(body["priority"]))
+        self.settled[key] = [
+            (cause, *self.terms(cause, value, weight, (when - 1) * 1000 + FIRST_MS, p))
+            for cause, value, weight, when in promise.grades(p)
+        ]
+
+
+def graded(event: Event, p: Parameters) -> list[tuple[str, float, float]]:
+    """(cause, v in [-1, 1], weight) of what an event says by itself."""
+    w, body = p.statistics.weight, event.body
+    match event.type:
+        case "survey":
+            low, high = SCALE[body["instrument"]]
+            value = (body["score"] - (low + high) / 2) / ((high - low) / 2)
+            if body["instrument"] in ("nps", "csat"):
+                return [("survey", value, w.survey)]
+            return [("effort", -value if body["instrument"] == "ces1" else value, w.effort)]
+        case "review":
+            return [("review", (body["rating"] - 3) / 2, w.review)]
+        case "ticket" if body["status"] in ("reopened", "escalated"):
+            return [("complaint", -1.0, getattr(w, body["status"]))]
+        case "incident":
+            cause = "breach" if body["kind"] == "breach" else "incident"
+            return [(cause, -1.0, getattr(w, f"incident_{body['severity']}"))]
+        case "refund":
+            return [("refund", -1.0, w.refund if body["kind"] == "refund" else w.returned)]
+        case "loyalty":
+            if body["kind"] in ("left", "tier_down"):
+                return [("care", -1.0, w.loyalty_left)]
+            return [("care", 1.0, w.loyalty)]
+        case "referral":
+            return [("care", 1.0, w.referral)]
+        case "recovery":
+            return [("recovery", 1.0, getattr(w, body["kind"]))]
+    return []

@@ -1,0 +1,124 @@
+"""The oracle itself: events in source order, answers about any customer after any number of them."""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from schemas.alert import AlertV1
+from schemas.score import ScoreV1
+from stream.alerts.rules import Rules
+from stream.model.parameters import Parameters
+from tests.oracles.alerting import Life, implied
+from tests.oracles.memory import Memory
+from tests.oracles.reading import END_MS, Event, Refused, SourceRecord, read
+from tests.oracles.scoring import Score, score
+
+__all__ = ["Oracle", "epoch_ms"]
+
+REMEMBERED = 12  # accepted event ids of a customer among which a duplicate is recognised
+
+
+def epoch_ms(time: datetime) -> int:
+    """Exact epoch milliseconds of a published time."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+class Oracle:
+    """Every customer's accepted events, and what follows from them.
+
+    Attributes:
+        events: accepted events of each customer, in the order of acceptance.
+        outcomes: records by "scored", "duplicate" or the dead letter's cause.
+    """
+
+    def __init__(self, parameters: Parameters, rules: Rules) -> None:
+        self.parameters = parameters
+        self.rules = rules
+        self.events: dict[str, list[Event]] = defaultdict(list)
+        self.outcomes: Counter[str] = Counter()
+        self._recent: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self._past: dict[str, Memory] = {}
+        self._present: dict[str, Memory] = {}
+
+    def feed(self, record: SourceRecord, now_ms: int = END_MS) -> str:
+        """Take one record; returns its outcome. `now_ms` is the wall time when it was taken."""
+        try:
+            event = read(record, now_ms)
+        except Refused as refused:
+            outcome = refused.cause
+        else:
+            recent = self._recent[event.customer]
+            outcome = "duplicate" if event.event_id in recent else "scored"
+            if outcome == "scored":
+                recent.append(event.event_id)
+                self.events[event.customer].append(event)
+        self.outcomes[outcome] += 1
+        return outcome
+
+    def customer(self, customer_id: str) -> Memory:
+        """What is remembered of a customer now."""
+        return self._after(self._present, customer_id, len(self.events[customer_id]))
+
+    def score_at(self, customer_id: str, now_ms: int, after_events: int | None = None) -> Score:
+        """The scores that hold at a time for the first `after_events` accepted events, all by default.
+
+        Cheap while `after_events` only grows from call to call of a customer; else started anew.
+        """
+        if after_events is None:
+            return score(self.customer(customer_id), now_ms, self.parameters)
+        return score(self._after(self._past, customer_id, after_events), now_ms, self.parameters)
+
+    def _after(self, memories: dict[str, Memory], customer_id: str, count: int) -> Memory:
+        events = self.events[customer_id]
+        if not 0 < count <= len(events):
+            raise KeyError(f"{customer_id} has {len(events)} events, not {count}")
+        memory = memories.get(customer_id)
+        if memory is None or memory.events > count:
+            memory = memories[customer_id] = Memory()
+        for event in events[memory.events : count]:
+            memory.apply(event, self.parameters)
+        return memory
+
+    def score_of(self, published: ScoreV1) -> Score:
+        """What a published score should say."""
+        return self.score_at(published.customer_id, epoch_ms(published.as_of), published.events)
+
+    def alerts(self, chain: Iterable[ScoreV1]) -> list[AlertV1]:
+        """Every alert transition that a chain of published scores implies, per customer in `seq` order."""
+        lives: dict[tuple[str, str], Life] = {}
+        found: list[AlertV1] = []
+        for published in chain:
+            found += implied(published, self.score_of(published).purchase_days, lives, self.rules)
+        return found
+
+    def segment_at(self, customer_id: str, after_events: int) -> str | None:
+        """The customer's segment after so many accepted events."""
+        segment: str | None = self._after(self._past, customer_id, after_events).profile.get(
+            "segment", (0, None)
+        )[1]
+        return segment
+
+    def row_facts(self, customer_id: str) -> dict[str, object]:
+        """What a stored row must say, named as in the row; promises and evidence apart (`compare`)."""
+        m = self.customer(customer_id)
+        latest = m.latest
+        return {
+            "events": m.events,
+            "n_days": len(m.days),
+            "first_day": min(m.days) + 1 if m.days else 0,
+            "all_days": {day + 1 for day in m.days},
+            "amount_e4": m.amount_e4,
+            "engagement": [m.engagement_short, m.engagement_long],
+            "payment_failures": m.payment_failures,
+            "first_s": m.first_s,
+            "last_s": m.last_s,
+            "renewed_s": latest.get("renewed", 0),
+            "cancel_s": latest.get("cancel", 0),
+            "ended_s": latest.get("ended", 0),
+            "term_end_s": latest.get("term_end", 0),
+            "unsubscribed_s": latest.get("unsubscribed", 0),
+            "resubscribed_s": latest.get("resubscribed", 0),
+            "segment": m.profile.get("segment", (0, ""))[1],
+            "tier": m.profile.get("tier", (0, 0))[1],
+            "locale": m.profile.get("locale", (0, ""))[1],
+        }

@@ -1,0 +1,131 @@
+"""One customer's memory at a time -> trust, uncertainty and churn risk, formula by formula."""
+
+import math
+from dataclasses import dataclass
+
+from stream.model.parameters import Parameters
+from tests.oracles.memory import CAUSES, DAY_MS, LANDMARK_MS, Memory
+from tests.oracles.reading import FIRST_MS
+
+__all__ = ["Score", "score"]
+
+DIMENSION = {
+    "survey": "assurance",
+    "effort": "responsiveness",
+    "review": "tangibles",
+    "delivery": "reliability",
+    "ticket": "responsiveness",
+    "complaint": "assurance",
+    "incident": "reliability",
+    "breach": "assurance",
+    "refund": "tangibles",
+    "care": "empathy",
+    "recovery": "empathy",
+    "delivery_overdue": "reliability",
+    "ticket_overdue": "responsiveness",
+}
+FAILURES = {"delivery", "ticket", "complaint", "incident", "breach", "delivery_overdue", "ticket_overdue"}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """As published: trust to 2 decimals, churn risk and uncertainty to 4; None = absent."""
+
+    trust: float
+    uncertainty: float
+    churn_risk: float | None
+    purchase_days: int
+
+
+def score(memory: Memory, now_ms: int, p: Parameters) -> Score:
+    """Both scores of a customer at a time."""
+    trust, uncertainty = _trust(memory, now_ms, p)
+    risk = _churn_risk(memory, trust, now_ms, p)
+    return Score(
+        trust=round(trust * 100.0) / 100.0,
+        uncertainty=round(uncertainty, 4),
+        churn_risk=None if risk is None else round(risk * 1e4) / 10_000.0,
+        purchase_days=len(memory.days),
+    )
+
+
+def _decay(now_ms: int, half_life_days: float) -> float:
+    return math.pow(2.0, -(now_ms - LANDMARK_MS) / (half_life_days * DAY_MS))
+
+
+def _trust(memory: Memory, now_ms: int, p: Parameters) -> tuple[float, float]:
+    good, bad = dict(memory.good), dict(memory.bad)
+    for terms in memory.settled.values():
+        for cause, plus, minus in terms:
+            good[cause] += plus
+            bad[cause] += minus
+    for cause in CAUSES:
+        decay = _decay(now_ms, getattr(p.statistics.half_life_days, cause))
+        good[cause] *= decay
+        bad[cause] *= decay
+    for kind in ("delivery", "ticket"):
+        waiting = [m.overdue(now_ms, p) for m in memory.promises.values() if m.kind == kind]
+        good[f"{kind}_overdue"], bad[f"{kind}_overdue"] = 0.0, sum(waiting)
+    for cause, dimension in DIMENSION.items():
+        weight = getattr(p.trust.dimension_weight, dimension)
+        good[cause] *= weight
+        bad[cause] *= weight * p.trust.negative_weight
+    a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806 (letters of subjective logic)
+    failures = sum(bad[cause] for cause in FAILURES)
+    other_bad = sum(bad.values()) - failures + (1.0 - a) * W
+    without_recovery = sum(good.values()) - good["recovery"] + a * W
+    good["recovery"] = min(good["recovery"], without_recovery * failures / other_bad)
+    total = sum(good.values()) + sum(bad.values()) + W
+    return 100.0 * (sum(good.values()) + a * W) / total, W / total
+
+
+def _churn_risk(memory: Memory, trust: float, now_ms: int, p: Parameters) -> float | None:
+    latest, risk = memory.latest, p.risk
+    ended, cancel, renewed = latest.get("ended", 0), latest.get("cancel", 0), latest.get("renewed", 0)
+    if ended or cancel or renewed:
+        term_end = latest.get("term_end", 0)
+        until_ms = now_ms + p.churn.horizon_days * DAY_MS
+        log_odds = risk.subscription_base
+        if term_end and (term_end - 1) * 1000 + FIRST_MS <= until_ms:
+            log_odds += risk.subscription_term_ends
+        if cancel > renewed:
+            log_odds += risk.subscription_cancel_requested
+        if ended > renewed:
+            log_odds += risk.subscription_ended
+    elif memory.days:
+        log_odds = _log_odds_of_silence(memory.days, now_ms, p)
+    else:
+        return None
+    overdue = sum(promise.overdue(now_ms, p) > 0.0 for promise in memory.promises.values())
+    failures = memory.payment_failures * _decay(now_ms, p.statistics.payment_failure_days)
+    log_odds += risk.trust_per_50_points * (100.0 * p.trust.base_rate - trust) / 50.0
+    log_odds += risk.overdue_promise * min(overdue, 3)
+    log_odds += risk.payment_failure * min(failures, 3.0)
+    log_odds += risk.engagement_fall * _halvings(memory, now_ms, p)
+    if latest.get("unsubscribed", 0) > latest.get("resubscribed", 0):
+        log_odds += risk.unsubscribed
+    return 1.0 / (1.0 + math.exp(-log_odds))
+
+
+def _log_odds_of_silence(days: set[int], now_ms: int, p: Parameters) -> float:
+    """MBG/NBD: log-odds of no purchase within the horizon."""
+    m = p.churn.mbg
+    first, last, x = min(days), max(days), len(days) - 1
+    t_x = (last - first) / 7.0
+    age = max((now_ms - FIRST_MS) / DAY_MS - first, last - first) / 7.0
+    h = p.churn.horizon_days / 7.0
+    dead = math.log(m.a / (m.b + x)) + (m.r + x) * math.log((m.alpha + age) / (m.alpha + t_x))
+    alive = 1.0 / (1.0 + math.exp(dead)) if dead < 700.0 else math.exp(-dead)
+    buys = alive * (1.0 - ((m.alpha + age) / (m.alpha + age + h)) ** (m.r + x))
+    return math.log1p(-buys) - math.log(buys)
+
+
+def _halvings(memory: Memory, now_ms: int, p: Parameters) -> float:
+    """How often the recent rate of engagement has halved against the usual one; 0 to 3."""
+    s = p.statistics
+    short = memory.engagement_short * _decay(now_ms, s.engagement_short_days)
+    long = memory.engagement_long * _decay(now_ms, s.engagement_long_days)
+    if long < 2.0:
+        return 0.0
+    expected = long * s.engagement_short_days / s.engagement_long_days
+    return max(0.0, min(3.0, math.log2(max(expected, 0.25) / max(short, 0.25))))
