@@ -1,0 +1,183 @@
+"""Latency at a steady rate: an event is due -> the first read-committed score that covers it is read.
+
+Open loop: events fall due by the clock, whatever the job does, and the wait of a late sender counts as
+latency (no coordinated omission). One consumer per partition, because aiokafka keeps one fetch in flight per
+consumer and an idle partition's long poll would hold up the others'.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream.config import Settings
+from stream.engine.feed import Feed, open_feed
+from tests.bench import machine
+from tests.bench.cluster import Broker, fresh, remove
+from tests.bench.contestants import Contestant, Job, running
+from tests.bench.measure import Answers, summary
+from tests.bench.throughput import quiet
+from tests.bench.workload import Event, Workload
+
+__all__ = ["steady"]
+
+WARM_S = 10.0
+MEASURED_S = 20.0
+DRAIN_S = 10.0
+READY_S = 60.0
+TICK_S = 0.002
+
+
+class _Score(msgspec.Struct):
+    customer_id: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    time_s: float
+    app_s: float
+    broker_s: float
+    own_s: float
+    busy_s: float
+
+    @classmethod
+    def now(cls, job: Job, at: Broker) -> "_Cost":
+        return cls(
+            time.monotonic(),
+            machine.cpu_s(job.pid),
+            machine.cpu_s(at.pid),
+            machine.own_cpu_s(),
+            machine.busy_cpu_s(),
+        )
+
+    def until(self, last: "_Cost") -> dict[str, float]:
+        """Cores kept busy from here to `last`."""
+        seconds = last.time_s - self.time_s
+        app, broker = last.app_s - self.app_s, last.broker_s - self.broker_s
+        own, busy = last.own_s - self.own_s, last.busy_s - self.busy_s
+        cores = {"app": app, "broker": broker, "bench": own, "foreign": max(0.0, busy - app - broker - own)}
+        return {f"{name}_cores": round(value / seconds, 3) for name, value in cores.items()}
+
+
+async def steady(
+    contestant: Contestant, rate: int, workload: Workload, at: Broker, partitions: int, extra: dict[str, str]
+) -> dict[str, Any]:
+    """Measure one contestant at one rate, from a job that is warm and has no backlog.
+
+    Args:
+        contestant: to measure.
+        rate: events per second.
+        workload: must last for warm-up and measurement.
+        at: the Kafka.
+        partitions: of every topic.
+        extra: variables for the contestant.
+    """
+    settings = await asyncio.to_thread(fresh, at, f"bench-{contestant.name}-steady-{rate}", partitions)
+    try:
+        await quiet()
+        load = machine.load()
+        with running(contestant, settings, at.scratch / settings.app_id, extra) as job:
+            async with AsyncExitStack() as stack:
+                answers = Answers()
+                feed = await stack.enter_async_context(open_feed(settings))
+                readers = [await _reader(stack, settings, number) for number in range(partitions)]
+                tasks = [asyncio.create_task(_listen(reader, answers)) for reader in readers]
+                try:
+                    events = workload.events()
+                    await _first_answer(feed, events, answers, job)
+                    await _drive(feed, events, answers, job, rate, WARM_S, measured=False)
+                    before = _Cost.now(job, at)
+                    n_sent = await _drive(feed, events, answers, job, rate, MEASURED_S, measured=True)
+                    cores = before.until(_Cost.now(job, at))
+                    await _drain(answers)
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        return {
+            "contestant": contestant.name,
+            "rate": rate,
+            "sent": n_sent,
+            "unanswered": answers.unanswered,
+            **(summary(answers.latencies_s) if answers.latencies_s else {}),
+            **cores,
+            "load_before": load,
+        }
+    finally:
+        await remove(settings)
+
+
+async def _reader(stack: AsyncExitStack, settings: Settings, partition: int) -> AIOKafkaConsumer:
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    await reader.start()
+    stack.push_async_callback(reader.stop)
+    reader.assign([TopicPartition(settings.topic("scores"), partition)])
+    return reader
+
+
+async def _listen(reader: AIOKafkaConsumer, answers: Answers) -> None:
+    decoder = msgspec.json.Decoder(_Score)
+    while True:
+        for records in (await reader.getmany(timeout_ms=1000)).values():
+            seen_s = time.monotonic()
+            for record in records:
+                score = decoder.decode(record.value)
+                answers.scored(score.customer_id, score.events, seen_s)
+
+
+async def _first_answer(feed: Feed, events: Iterator[Event], answers: Answers, job: Job) -> None:
+    """Wait until the job is up: one event, not counted, until its score is there."""
+    event = next(events)
+    answers.sent(event.key.decode(), time.monotonic(), measured=True)
+    await feed.send(event.key, event.value)
+    await feed.flush()
+    deadline = time.monotonic() + READY_S
+    while answers.unanswered:
+        job.check()
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{job.process.args!r} published no score within {READY_S:.0f} s")
+        await asyncio.sleep(0.05)
+    answers.latencies_s.clear()
+
+
+async def _drive(
+    feed: Feed,
+    events: Iterator[Event],
+    answers: Answers,
+    job: Job,
+    rate: int,
+    seconds: float,
+    *,
+    measured: bool,
+) -> int:
+    job.check()
+    start_s = time.monotonic()
+    n_sent, n_all = 0, int(rate * seconds)
+    while n_sent < n_all:
+        due = min(n_all, int((time.monotonic() - start_s) * rate) + 1)
+        while n_sent < due:
+            event = next(events)
+            answers.sent(event.key.decode(), start_s + n_sent / rate, measured=measured)
+            await feed.send(event.key, event.value)
+            n_sent += 1
+        await feed.post()
+        await asyncio.sleep(TICK_S)
+    return n_sent
+
+
+async def _drain(answers: Answers) -> None:
+    deadline = time.monotonic() + DRAIN_S
+    while answers.unanswered and time.monotonic() < deadline:  # noqa: ASYNC110 - an event per score would cost
+        await asyncio.sleep(0.05)

@@ -1,0 +1,147 @@
+"""One run on a preloaded backlog: fresh topics, the whole input acknowledged, then the job starts."""
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.bench import machine
+from tests.bench.cluster import Broker, fresh, preload, remove
+from tests.bench.contestants import Committed, Contestant, Job, running
+from tests.bench.measure import Mark, Window
+from tests.bench.verify import Outputs, findings, read_outputs
+from tests.bench.workload import Workload
+
+__all__ = ["Run", "run"]
+
+LOOK_S = 0.1
+STALL_S = 90.0
+"""Without one more committed event a run is given up."""
+
+QUIET_CORES = 0.2
+QUIET_S = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One measured run."""
+
+    contestant: str
+    round: int
+    workload: Workload
+    window: Window
+    first_event_s: float
+    peak_rss_mb: float
+    load: list[float]
+    outputs: Outputs
+    wrong: list[str]
+
+    def row(self) -> dict[str, Any]:
+        """As it goes into the result file."""
+        window, outputs = self.window, self.outputs
+        return {
+            "contestant": self.contestant,
+            "round": self.round,
+            "events": self.workload.n_events,
+            "customers": self.workload.n_customers,
+            "rate": round(window.rate, 1),
+            "seconds": round(window.seconds, 3),
+            "events_in_window": window.events,
+            "app_us": round(window.app_us, 2),
+            "broker_us": round(window.broker_us, 2),
+            "app_cores": round(window.app_cores, 3),
+            "broker_cores": round(window.broker_cores, 3),
+            "foreign_cores": round(window.foreign_cores, 3),
+            "first_event_s": round(self.first_event_s, 2),
+            "peak_rss_mb": round(self.peak_rss_mb, 1),
+            "load_before": self.load,
+            "scores": outputs.scores,
+            "alerts": outputs.alerts,
+            "state_rows": outputs.state_rows,
+            "state_bytes": outputs.state_bytes,
+            "wrong": self.wrong,
+            "first": asdict(window.first),
+            "last": asdict(window.last),
+        }
+
+
+async def run(
+    contestant: Contestant,
+    number: int,
+    workload: Workload,
+    at: Broker,
+    partitions: int,
+    extra: dict[str, str],
+) -> Run:
+    """Measure one contestant once and verify what it wrote.
+
+    Raises:
+        RuntimeError: the job ended, or nothing was committed for `STALL_S`.
+    """
+    settings = await asyncio.to_thread(fresh, at, f"bench-{contestant.name}-{number}", partitions)
+    try:
+        await preload(settings, workload)
+        await quiet()
+        load = machine.load()
+        with running(contestant, settings, at.scratch / settings.app_id, extra) as job:
+            started_s = time.monotonic()
+            async with contestant.counter(settings, job) as committed:
+                window = await _watch(committed, job, at.pid, workload.n_events)
+            peak_rss_mb = machine.peak_rss_mb(job.pid)
+        outputs = await read_outputs(settings, by_event=contestant.scores_per_event)
+        return Run(
+            contestant.name,
+            number,
+            workload,
+            window,
+            first_event_s=window.first.time_s - started_s,
+            peak_rss_mb=peak_rss_mb,
+            load=load,
+            outputs=outputs,
+            wrong=findings(outputs, workload.expected(), by_event=contestant.scores_per_event),
+        )
+    finally:
+        await remove(settings)
+
+
+async def quiet() -> None:
+    """Wait some seconds for the machine to come to rest. Noise is recorded, never a reason to drop a run."""
+    deadline = time.monotonic() + QUIET_S
+    while time.monotonic() < deadline:
+        before = machine.busy_cpu_s()
+        await asyncio.sleep(1.0)
+        if machine.busy_cpu_s() - before < QUIET_CORES:
+            return
+
+
+async def _watch(committed: Committed, job: Job, broker_pid: int, n_events: int) -> Window:
+    first: Mark | None = None
+    seen, moved_s = 0, time.monotonic()
+    while True:
+        job.check()
+        count = await committed()
+        mark = _mark(count, job.pid, broker_pid)
+        if count > seen:
+            seen, moved_s = count, mark.time_s
+        if first is None and count > 0:
+            if count >= n_events:
+                raise RuntimeError("all events were committed at the first look: give it more (--events)")
+            first = mark
+        if first is not None and count >= n_events:
+            return Window(first, mark)
+        if mark.time_s - moved_s > STALL_S:
+            raise RuntimeError(
+                f"{job.process.args!r} stays at {seen} of {n_events} events for {STALL_S:.0f} s"
+            )
+        await asyncio.sleep(LOOK_S)
+
+
+def _mark(count: int, app_pid: int, broker_pid: int) -> Mark:
+    return Mark(
+        time_s=time.monotonic(),
+        committed=count,
+        app_cpu_s=machine.cpu_s(app_pid),
+        broker_cpu_s=machine.cpu_s(broker_pid),
+        own_cpu_s=machine.own_cpu_s(),
+        busy_cpu_s=machine.busy_cpu_s(),
+    )
