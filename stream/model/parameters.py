@@ -119,6 +119,13 @@ class Trust(_Table, frozen=True):
     dimension_weight: DimensionWeights
 
 
+class Publication(_Table, frozen=True):
+    """How far a score must have moved for a sweep to publish it; units of the scores."""
+
+    sweep_trust_points: Annotated[float, Meta(ge=0.01, le=100.0)]
+    sweep_churn_risk: Annotated[float, Meta(ge=0.0001, le=1.0)]
+
+
 class Mbg(_Table, frozen=True):
     """MBG/NBD parameters, time in weeks."""
 
@@ -155,6 +162,7 @@ class Parameters(_Table, frozen=True):
     statistics: Statistics
     promises: Promises
     trust: Trust
+    publication: Publication
     churn: Churn
     risk: Risk
 

@@ -117,18 +117,24 @@ class Pipeline:
         uncertainty = np.round(scores.trust.uncertainty, 4)  # as published
         values = Values(scores.trust_centi, scores.risk_e4, uncertainty, known.risk.purchase_days)
         transitions = evaluate(store, values, self.rules, now_ms)
-        publish = np.ones(len(rows), np.bool_)
-        if not everything:
-            publish = (scores.trust_centi != store["trust_centi"]) | (scores.risk_e4 != store["risk_e4"])
-            publish[[transition.customer for transition in transitions]] = True
-        changed = publish | (store["alert_state"] != alerts_before).any(axis=1)
+        if everything:
+            publish = np.ones(len(rows), np.bool_)
+        else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
+            publish = self._moved(scores, store) | (store["alert_state"] != alerts_before).any(axis=1)
         if publish.any():
             self._encode(table.key_list(rows), store, scores, publish, transitions, now_ms, effects)
         store["seq"][publish] += 1
         store["trust_centi"][publish] = scores.trust_centi[publish]
         store["risk_e4"][publish] = scores.risk_e4[publish]
-        put(table.rows, rows[changed], store if changed.all() else take(store, np.flatnonzero(changed)))
-        return rows[changed]
+        put(table.rows, rows[publish], store if publish.all() else take(store, np.flatnonzero(publish)))
+        return rows[publish]
+
+    def _moved(self, scores: Scores, store: NDArray[np.void]) -> NDArray[np.bool_]:
+        """Mask of customers whose scores moved far enough for a sweep to say so, or came or went."""
+        limits = self.parameters.publication
+        trust = np.abs(scores.trust_centi - store["trust_centi"]) >= round(limits.sweep_trust_points * 100)
+        risk = np.abs(scores.risk_e4 - store["risk_e4"]) >= round(limits.sweep_churn_risk * 10_000)
+        return trust | risk | ((scores.risk_e4 < 0) != (store["risk_e4"] < 0))
 
     def _encode(
         self,
