@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         exit code: 0; 1 if a run failed or wrote wrong outputs; 130 when interrupted.
     """
     options = _parse(arguments)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # new topics are not known at once
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of topics just made
     signal.signal(signal.SIGTERM, _interrupt)  # stop as on Ctrl-C: leave nothing running
     try:
         with broker(load()) as at:
