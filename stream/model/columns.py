@@ -92,7 +92,7 @@ class Subscriptions:
 
 @dataclass(slots=True)
 class Profiles:
-    """Attributes; the latest by event time wins, on a tie the larger value: order does not matter."""
+    """Attributes, empty where not given; each is the latest by event time, on a tie the larger value."""
 
     at: Ints = field(default_factory=_no_ints)
     segment: list[bytes] = field(default_factory=list)

@@ -120,10 +120,11 @@ class Trust(_Table, frozen=True):
 
 
 class Publication(_Table, frozen=True):
-    """How far a score must have moved for a sweep to publish it; units of the scores."""
+    """How far a score must have moved for a sweep to publish it, and how often the event clock sweeps."""
 
     sweep_trust_points: Annotated[float, Meta(ge=0.01, le=100.0)]
     sweep_churn_risk: Annotated[float, Meta(ge=0.0001, le=1.0)]
+    event_clock_sweep_days: Annotated[int, Meta(ge=1, le=365)]
 
 
 class Mbg(_Table, frozen=True):

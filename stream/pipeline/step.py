@@ -3,7 +3,7 @@
 One step is one transaction: what it changes in the table and what it returns belong together. It reads no
 clock and does no I/O. Two clocks are possible: `wall`, where scores hold at `now_ms`; and `event`, where they
 hold at the highest event time seen by the partition, and every customer is swept each time that passes a
-multiple of `SWEEP_EVERY_MS`, so that a replay hears silence at the times at which it was silent.
+multiple of `event_clock_sweep_days`, so that a replay hears silence at the times at which it was silent.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stream.alerts.evaluate import State, Transition, Values, evaluate
 from stream.alerts.rules import Rules
-from stream.model.columns import Ints
+from stream.model.columns import MS_PER_DAY, Ints
 from stream.model.explain import Explanation, explain
 from stream.model.parameters import Parameters
 from stream.model.score import Scores, score
@@ -28,9 +28,8 @@ from stream.state.facts import facts
 from stream.state.layout import put, take
 from stream.state.table import CustomerTable
 
-__all__ = ["SWEEP_EVERY_MS", "Pipeline"]
+__all__ = ["Pipeline"]
 
-SWEEP_EVERY_MS = 7 * 86_400_000  # event clock only: how often silence is scored in a replay of history
 BAND_EDGES = (0.2, 0.4, 0.6, 0.8)
 BANDS = ("0-20", "20-40", "40-60", "60-80", "80-100")
 
@@ -96,14 +95,13 @@ class Pipeline:
         if self.clock == "wall" or n == 0:
             return [Segment(0, n, None)]
         clock = np.maximum.accumulate(np.maximum(times_ms, watermark_ms))
-        period = clock // SWEEP_EVERY_MS
-        before = np.concatenate(
-            [[watermark_ms // SWEEP_EVERY_MS if watermark_ms else period[0]], period[:-1]]
-        )
+        every_ms = self.parameters.publication.event_clock_sweep_days * MS_PER_DAY
+        period = clock // every_ms
+        before = np.concatenate([[watermark_ms // every_ms if watermark_ms else period[0]], period[:-1]])
         cuts = np.flatnonzero(period != before)
         segments = [Segment(0, int(cuts[0]) if len(cuts) else n, None)]
         for cut, end in zip(cuts.tolist(), np.append(cuts, n)[1:].tolist(), strict=True):
-            segments.append(Segment(cut, end, int(period[cut]) * SWEEP_EVERY_MS))
+            segments.append(Segment(cut, end, int(period[cut]) * every_ms))
         return segments
 
     def _publish(
