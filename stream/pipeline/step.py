@@ -45,6 +45,7 @@ class Pipeline:
         self.clock = clock
         self.model_version = parameters.model_version
         self.statistics = parameters.statistics_hash
+        self.sweep_every_ms = parameters.publication.event_clock_sweep_days * MS_PER_DAY
         self._versions = (rules.version, self.model_version)
 
     def new_table(self) -> CustomerTable:
@@ -95,13 +96,14 @@ class Pipeline:
         if self.clock == "wall" or n == 0:
             return [Segment(0, n, None)]
         clock = np.maximum.accumulate(np.maximum(times_ms, watermark_ms))
-        every_ms = self.parameters.publication.event_clock_sweep_days * MS_PER_DAY
-        period = clock // every_ms
-        before = np.concatenate([[watermark_ms // every_ms if watermark_ms else period[0]], period[:-1]])
+        period = clock // self.sweep_every_ms
+        before = np.concatenate(
+            [[watermark_ms // self.sweep_every_ms if watermark_ms else period[0]], period[:-1]]
+        )
         cuts = np.flatnonzero(period != before)
         segments = [Segment(0, int(cuts[0]) if len(cuts) else n, None)]
         for cut, end in zip(cuts.tolist(), np.append(cuts, n)[1:].tolist(), strict=True):
-            segments.append(Segment(cut, end, int(period[cut]) * every_ms))
+            segments.append(Segment(cut, end, int(period[cut]) * self.sweep_every_ms))
         return segments
 
     def _publish(
