@@ -80,6 +80,16 @@ def configure_logging(settings: Settings) -> None:
     )
 
 
+def _check_topics(settings: Settings) -> None:
+    """Check, and let the error's one sentence be all that is said of an absent Kafka."""
+    library = logging.getLogger("aiokafka")
+    library.setLevel(logging.CRITICAL)
+    try:
+        check_topics(settings)
+    finally:
+        library.setLevel(logging.WARNING)
+
+
 def run_worker(settings: Settings, pipeline: AnyPipeline | None = None) -> int:
     """Run a worker until it is stopped.
 
@@ -97,7 +107,7 @@ def run_worker(settings: Settings, pipeline: AnyPipeline | None = None) -> int:
     core = pipeline if pipeline is not None else create_pipeline(settings)
     metrics = Metrics(__version__, core.model_version)
     status = StatusServer(metrics, settings.metrics_host, settings.metrics_port)
-    check_topics(settings)
+    _check_topics(settings)
     status.start()
     try:
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

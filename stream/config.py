@@ -120,8 +120,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags before variables before the file; no .env, no secrets directory."""
         file = Path(os.environ.get(CONFIG_VARIABLE, CONFIG_FILE))

@@ -70,6 +70,7 @@ class Partitions:
         self.owned: dict[int, Partition] = {}
         self.seeks: dict[tuple[str, int], int] = {}
         self.settled = False
+        self.opening = False
         self._settings = settings
         self._pipeline = pipeline
         self._metrics = metrics
@@ -138,7 +139,7 @@ class Partitions:
         A partition whose transaction does not end in time stays ahead and is restored by whoever owns it
         next.
         """
-        self.settled = False
+        self.settled = self._metrics.ready = False
         for partition in self.owned.values():
             partition.drop()
         self.seeks.clear()
@@ -178,6 +179,7 @@ class Partitions:
         give_up = monotonic() + 2 * self._settings.request_timeout_s
         while partitions:
             try:
+                self.opening = True
                 await self._open_once(partitions)
             except (KafkaError, OSError) as error:
                 if monotonic() > give_up:
@@ -189,6 +191,8 @@ class Partitions:
                 await asyncio.sleep(RETRY_S)
             else:
                 break
+            finally:
+                self.opening = False
             if not alive():
                 return False
         return True
@@ -319,3 +323,11 @@ class Partitions:
                 self._go(partition)
         except KizunaError as error:
             self._stop(error)
+        except Exception as error:  # a partition that stays closed would go unnoticed
+            log.exception("reset failed", partition=partition.number)
+            self._stop(
+                KizunaError(
+                    f"partition {partition.number} cannot be restored: {error!r}",
+                    hint="state is safe in the changelog; see the log above, then start again",
+                )
+            )

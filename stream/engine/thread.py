@@ -60,3 +60,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def kicked_out(self) -> bool:
         """True if the group went on without us: another worker may have owned our partitions."""
         return bool(self._consumer._coordinator.generation < 0)
+
+    def dead_task(self) -> str | None:
+        """Name of a task of aiokafka's that ended though the consumer runs; nothing would start it again."""
+        consumer = self._consumer
+        if consumer is None or consumer._closed:
+            return None
+        tasks = {
+            "fetch": consumer._fetcher._fetch_task,
+            "coordination": consumer._coordinator._coordination_task,
+        }
+        return next((name for name, task in tasks.items() if task is not None and task.done()), None)

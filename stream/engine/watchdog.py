@@ -1,8 +1,9 @@
 """Once a second: is the loop alive, does every partition move, how far behind are we.
 
 A partition with records to read whose position has not moved for `stall_limit_s` is reset like any other
-fault, so a stall that a reset does not cure ends the process within three limits. The group's offsets are
-committed here too, every few seconds and without consequence: they are for lag monitors.
+fault, so a stall that a reset does not cure ends the process within three limits. So does a rebalance without
+end, and a dead task inside the Kafka client, at once. The group's offsets are committed here too, every few
+seconds and without consequence: they are for lag monitors.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.contract import Pipeline
 from stream.engine.partition import Partition
+from stream.errors import BrokerError
 from stream.metrics import Metrics
 
 __all__ = ["PartitionStalled", "watch"]
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 TICKS_PER_S = 20
 GROUP_EVERY_S = 3
 BANDS_EVERY_S = 15
+MAX_STALLS = 3
 
 
 class PartitionStalled(Exception):
@@ -37,10 +40,14 @@ class PartitionStalled(Exception):
 async def watch(app: Any, settings: Settings, pipeline: Pipeline, metrics: Metrics) -> None:
     """Runs until the app stops; Faust cancels it."""
     second = 0
+    quiet_since = monotonic()
     while not app.should_stop:
         metrics.loop_lag_s = await _tick_one_second(metrics)
         second += 1
         _observe(app, settings, metrics)
+        if app.engine.settled or app.engine.opening:
+            quiet_since = monotonic()
+        _fail_if_hopeless(app, settings, monotonic() - quiet_since)
         if second % BANDS_EVERY_S == 0 or second == 1:
             metrics.customers = _bands(app, pipeline)
         if second % GROUP_EVERY_S == 0:
@@ -56,6 +63,20 @@ async def _tick_one_second(metrics: Metrics) -> float:
         metrics.loop_seen_s = monotonic()
         longest = max(longest, metrics.loop_seen_s - began - 1 / TICKS_PER_S)
     return longest
+
+
+def _fail_if_hopeless(app: Any, settings: Settings, unsettled_s: float) -> None:
+    """Stop the process for what a reset of a partition cannot cure."""
+    dead = app.consumer._thread.dead_task()
+    if dead is not None:
+        app.fail(BrokerError(f"the {dead} task of the Kafka client ended", hint="start the worker again"))
+    elif unsettled_s > MAX_STALLS * settings.stall_limit_s:
+        app.fail(
+            BrokerError(
+                f"no partitions since {unsettled_s:.0f} s: the rebalance does not end",
+                hint="look at the brokers and at the other members of the group, then start again",
+            )
+        )
 
 
 def _observe(app: Any, settings: Settings, metrics: Metrics) -> None:

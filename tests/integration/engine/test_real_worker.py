@@ -92,6 +92,22 @@ async def test_a_restart_with_200_000_customers_is_ready_in_15_seconds(settings:
         assert seconds < 15
 
 
+async def test_silence_is_scored_by_sweeps_between_steps(settings: Settings, log: Path) -> None:
+    """Every customer is visited again and again without a new event, beside live records."""
+    async with open_feed(settings) as feed:
+        for number in range(300):
+            await feed.send(b"c%d" % number, purchase(f"c{number}", number))
+    extra = {"KIZUNA_SWEEP_INTERVAL_S": "0.5", "KIZUNA_SWEEP_SLICE_ROWS": "20"}
+    with WorkerProcess(settings, log, REAL, **extra) as worker:
+        await asyncio.to_thread(worker.wait_metric, "kizuna_swept_rows_total", 900)
+        async with open_feed(settings) as feed:
+            await feed.send(b"c1", purchase("c1", 1_000))
+        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", 301)
+        assert worker.metric("kizuna_sweeps_total") >= 8
+        assert worker.metric("kizuna_partition_resets_total") == 0
+        assert await asyncio.to_thread(worker.stop) == 0
+
+
 async def test_a_real_prometheus_scrapes_the_worker(settings: Settings, log: Path, tmp_path: Path) -> None:
     """Debian's Prometheus reads /metrics and answers a query for what was scored."""
     prometheus = shutil.which("prometheus")

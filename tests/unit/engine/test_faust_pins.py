@@ -7,6 +7,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.base import Collection
 from faust.tables.manager import TableManager
@@ -35,7 +36,7 @@ OURS_OF_FAUST: list[tuple[type[Any], type[Any]]] = [
 NEW_NAMES = {
     KizunaApp: {"engine", "failure", "on_failure", "fail", "generation", "last_heartbeat_s"},
     BatchConsumer: {"_engine", "_apply_seeks", "_run"},
-    BatchConsumerThread: {"last_heartbeat_s", "kicked_out"},
+    BatchConsumerThread: {"last_heartbeat_s", "kicked_out", "dead_task"},
     PartitionTable: {"_refuse"},
 }
 """Ours alone. Everything else in these classes replaces something that must exist."""
@@ -77,6 +78,13 @@ def test_faust_still_calls_what_is_replaced() -> None:
     ):
         source = inspect.getsource(getattr(caller, "__wrapped__", caller))
         assert callee in source, (caller, callee)
+
+
+def test_the_tasks_that_are_watched_exist_in_aiokafka() -> None:
+    """A task that ended is found by private names."""
+    assert "self._fetch_task" in inspect.getsource(Fetcher.__init__)
+    assert "self._coordination_task" in inspect.getsource(GroupCoordinator.__init__)
+    assert "_rejoin_needed_fut" in inspect.getsource(GroupCoordinator)
 
 
 def test_the_fair_fetcher_replaces_a_setting_that_the_fetcher_reads() -> None:
