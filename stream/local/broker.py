@@ -92,18 +92,13 @@ class LocalKafka:
             StateError: the data directory is not one of Kafka's.
         """
         self._check_settings()
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with exclusive(self._lock_file):
-            record = self._running()
-            if record is None:
-                record = self._start()
-                self.is_owner = True
-            elif self._port not in (None, record.port):
-                raise ConfigError(
-                    f"Kafka already runs at {record.bootstrap}, not on port {self._port}",
-                    hint="use it as it is, or `kizuna kafka stop` first",
-                )
-        return record.bootstrap
+        try:
+            return self._start_or_join().bootstrap
+        except OSError as error:
+            raise BrokerError(
+                f"Kafka in {self.directory} did not start: {error.strerror or error}",
+                hint="make room or give write permission there, or choose another directory (--data-dir)",
+            ) from error
 
     def stop(self) -> bool:
         """End Kafka in order, by force after 30 s; return whether one was running. Data and log stay."""
@@ -181,6 +176,20 @@ class LocalKafka:
     def _running(self) -> Record | None:
         record = Record.read(self._pid_file)
         return record if record is not None and record.is_alive else None
+
+    def _start_or_join(self) -> Record:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with exclusive(self._lock_file):
+            record = self._running()
+            if record is None:
+                record = self._start()
+                self.is_owner = True
+            elif self._port not in (None, record.port):
+                raise ConfigError(
+                    f"Kafka already runs at {record.bootstrap}, not on port {self._port}",
+                    hint="use it as it is, or `kizuna kafka stop` first",
+                )
+        return record
 
     def _start(self) -> Record:
         ports = self._ports()

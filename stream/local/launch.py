@@ -116,16 +116,18 @@ class Launcher:
         (self.directory / _SETTINGS).write_text(server_properties(port), "utf-8")
         seen = self.log.stat().st_size if self.log.exists() else 0
         command = self._java(self.heap, "kafka.Kafka", _SETTINGS)
-        with deferred_signals():
-            pid = spawn(command, directory=self.directory, log=self.log)
-            record = Record(pid, identity(pid) or "ended", port)
-            record.write(self.pid_file)
+        record = None
         try:
+            with deferred_signals():
+                pid = spawn(command, directory=self.directory, log=self.log)
+                record = Record(pid, identity(pid) or "ended", port)
+                record.write(self.pid_file)
             self._wait_until_ready(record, seen)
         except BaseException:
-            with deferred_signals():
-                terminate(record.pid, record.identity, grace_s=_ABANDON_S)
-                self.pid_file.unlink(missing_ok=True)
+            if record is not None:
+                with deferred_signals():
+                    terminate(record.pid, record.identity, grace_s=_ABANDON_S)
+                    self.pid_file.unlink(missing_ok=True)
             raise
         return record
 

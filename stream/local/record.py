@@ -37,8 +37,11 @@ class Record:
     def write(self, path: Path) -> None:
         """Replace the file whole, so that no reader ever sees half of it."""
         draft = path.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(self)), "utf-8")
-        draft.replace(path)
+        try:
+            draft.write_text(json.dumps(asdict(self)), "utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> "Record | None":

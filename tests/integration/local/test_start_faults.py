@@ -115,3 +115,15 @@ def test_interrupted_start_leaves_nothing(tmp_path: Path, jars: Path) -> None:
     assert not list((tmp_path / "kafka").glob("*-new"))
     with LocalKafka(tmp_path) as kafka:
         assert kafka.pid is not None
+
+
+def test_kafka_that_cannot_be_recorded_is_not_left_running(tmp_path: Path, jars: Path) -> None:
+    """A pid file that cannot be written (a full disk, say) ends Kafka too: its data is free for the next."""
+    kafka = LocalKafka(tmp_path, jars=jars)
+    obstacle = kafka.directory / "broker.new"
+    obstacle.mkdir(parents=True)
+    with pytest.raises(BrokerError, match="did not start: Is a directory"):
+        kafka.start()
+    obstacle.rmdir()
+    with kafka:
+        assert kafka.is_owner
