@@ -137,17 +137,14 @@ def _merge_subscriptions(
 def _merge_profiles(
     store: NDArray[np.void], rows: Ints, accepted: NDArray[np.bool_], columns: Columns
 ) -> None:
-    """Latest profile wins; in the same second the larger (tier, segment, locale): order-free."""
+    """Each attribute by itself: the latest given wins, on a tie the larger; an absent one says nothing."""
     profiles = columns.profiles
     for i, at in enumerate(profiles.at.tolist()):
         if not accepted[at]:
             continue
         row = store[int(rows[at])]
-        new = (
-            int(seconds(columns.time_ms[at : at + 1])[0]),
-            profiles.tier[i],
-            profiles.segment[i],
-            profiles.locale[i],
-        )
-        if new > (int(row["profile_s"]), int(row["tier"]), bytes(row["segment"]), bytes(row["locale"])):
-            row["profile_s"], row["tier"], row["segment"], row["locale"] = new
+        time_s = int(seconds(columns.time_ms[at : at + 1])[0])
+        given = {"segment": profiles.segment[i], "tier": profiles.tier[i], "locale": profiles.locale[i]}
+        for name, value in given.items():
+            if value and (time_s, value) > (int(row[f"{name}_s"]), row[name].item()):
+                row[f"{name}_s"], row[name] = time_s, value

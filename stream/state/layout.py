@@ -27,7 +27,7 @@ __all__ = [
     "ROW",
 ]
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
 
 DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
@@ -51,7 +51,6 @@ ROW = np.dtype(
         ("alert_seq", "<u4", (ALERT_SLOTS,)),
         ("alert_episode", "<u2", (ALERT_SLOTS,)),
         ("alert_state", "u1", (ALERT_SLOTS,)),
-        ("spare", "u1", (4,)),
         ("days", "<u2", (DAY_SLOTS,)),  # latest distinct purchase days, unordered
         ("first_day", "<u2"),
         ("n_days", "<u2"),  # distinct purchase days, tail included
@@ -67,12 +66,13 @@ ROW = np.dtype(
         ("resubscribed_s", "<u4"),
         ("trust_centi", "<i4"),  # last published trust, 1/100 point
         ("risk_e4", "<i4"),  # last published churn risk, 1/10,000; -1 absent
-        ("profile_s", "<u4"),  # time of the profile below
+        ("segment_s", "<u4"),  # times of the attributes below: each is the latest that was given
+        ("tier_s", "<u4"),
+        ("locale_s", "<u4"),
         ("tier", "u1"),  # index into TIERS plus one
-        ("spare2", "u1", (3,)),
+        ("spare", "u1", (3,)),
         ("segment", "S16"),
         ("locale", "S8"),
-        ("spare3", "u1", (4,)),
     ]
 )
 
