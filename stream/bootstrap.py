@@ -11,6 +11,7 @@ from stream import __version__
 from stream.config import Settings
 from stream.engine.app import create_app
 from stream.engine.contract import Pipeline as AnyPipeline
+from stream.engine.repeats import Repeats
 from stream.engine.status import StatusServer
 from stream.engine.topics import check_topics
 from stream.engine.worker import Worker
@@ -66,6 +67,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    repeats = Repeats()
+    handler.addFilter(lambda record: not record.name.startswith(QUIET) or repeats.filter(record))
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
