@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stream.pipeline import FileRecord
 
-__all__ = ["DAY_MS", "START_MS", "TYPES", "bodies", "history", "iso", "record", "records", "splits"]
+__all__ = ["DAY_MS", "END_MS", "START_MS", "TYPES", "bodies", "history", "iso", "record", "records", "splits"]
 
 Body = dict[str, Any]
 Make = Callable[[int, random.Random, int], Body]
@@ -23,6 +23,7 @@ Make = Callable[[int, random.Random, int], Body]
 START_MS = 1_767_225_600_000  # 2026-01-01
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+END_MS = START_MS + 400 * DAY_MS  # after every history
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces1": (1, 5), "ces2": (1, 7)}
 ENGAGEMENTS = ("visit", "login", "email_open", "email_click", "feature_use", "unsubscribed", "resubscribed")
 

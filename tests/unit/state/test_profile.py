@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import Pipeline
-from tests.strategies import START_MS, Body, bodies, iso, record, records
+from tests.strategies import END_MS, START_MS, Body, bodies, iso, record, records
 
 PIPELINE = Pipeline(parameters.load(), rules.load())
 
@@ -20,7 +20,7 @@ def profile(event_id: str, time_ms: int, **own: str) -> Body:
 
 def attributes(found: list[Body]) -> tuple[bytes, int, bytes]:
     table = PIPELINE.new_table()
-    PIPELINE.step(table, records(found), START_MS)
+    PIPELINE.step(table, records(found), END_MS)
     row = table.rows[table.index[b"c0"]]
     return row["segment"].item(), row["tier"].item(), row["locale"].item()
 
