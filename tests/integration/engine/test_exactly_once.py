@@ -28,7 +28,7 @@ async def test_every_record_is_scored_once_and_a_stop_is_clean(settings: Setting
 
 async def test_sigkill_in_the_middle_of_work_loses_and_doubles_nothing(settings: Settings, log: Path) -> None:
     """Two kills while transactions are in flight; the successor fences, restores and goes on."""
-    traffic = asyncio.create_task(feed_numbers(settings, 60_000, per_s=2_500))
+    traffic = asyncio.create_task(feed_numbers(settings, 45_000, per_s=2_500))
     chance = random.Random(3)
     for _ in range(2):
         with WorkerProcess(settings, log) as worker:
