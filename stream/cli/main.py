@@ -44,9 +44,14 @@ class Command:
 
 
 COMMANDS = (
+    Command("demo", "Watch real purchases become scores and alerts, on a Kafka of its own."),
     Command("kafka", "Start, stop and look at the local Kafka."),
     Command("topics", "Create and check the declared topics."),
     Command("worker", "Score interactions as they arrive."),
+    Command("generate", "Write interactions of invented customers, and who of them left."),
+    Command("send", "Send a file of interactions to Kafka."),
+    Command("replay", "Score a file with the live code, without Kafka."),
+    Command("explain", "Say why a customer's scores are what they are."),
 )
 
 

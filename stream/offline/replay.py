@@ -13,7 +13,6 @@ import numpy as np
 
 from stream.pipeline import DeadLetter, Effects, FileRecord, Pipeline
 from stream.pipeline.encode import encode_scores, top_reasons
-from stream.pipeline.step import SWEEP_EVERY_MS
 from stream.state.table import CustomerTable
 
 __all__ = ["BATCH", "Replay", "replay", "scores_at"]
@@ -131,10 +130,11 @@ def _silence(pipeline: Pipeline, table: CustomerTable, until_ms: int, now_ms: in
     """The sweeps between the last event and T, so that alerts of silence open when they were due."""
     if not len(table):
         return
-    week = table.watermark_ms // SWEEP_EVERY_MS + 1
-    while week * SWEEP_EVERY_MS < until_ms:
-        table.watermark_ms = week * SWEEP_EVERY_MS
+    every_ms = pipeline.sweep_every_ms
+    turn = table.watermark_ms // every_ms + 1
+    while turn * every_ms < until_ms:
+        table.watermark_ms = turn * every_ms
         yield pipeline.sweep(table, 0, table.n_rows, now_ms)
-        week += 1
+        turn += 1
     table.watermark_ms = max(table.watermark_ms, until_ms)
     yield pipeline.sweep(table, 0, table.n_rows, now_ms)

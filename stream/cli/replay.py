@@ -1,0 +1,116 @@
+"""`kizuna replay`: a file through the live code, without Kafka."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from stream.alerts import rules as alert_rules
+from stream.cli import output
+from stream.cli.times import parse_time, shown
+from stream.clock import now_ms
+from stream.errors import DataError
+from stream.model import parameters
+from stream.offline import history
+from stream.offline.replay import Replay, scores_at
+from stream.offline.replay import replay as run
+from stream.offline.whole import whole
+from stream.pipeline import DeadLetter, Pipeline
+
+__all__ = ["replay"]
+
+
+def replay(
+    events: Annotated[Path, typer.Argument(help="One interaction per line, as JSON.")],
+    out: Annotated[
+        Path, typer.Option(help="Scores to write, one customer per line; dead letters beside it.")
+    ],
+    as_of: Annotated[
+        str | None, typer.Option(help="T: later events are left out.", show_default="the last event")
+    ] = None,
+    params: Annotated[Path | None, typer.Option(help="Model parameters (TOML).")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Alert rules (TOML).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Score a history as the worker would have, and write every customer's scores as of T.
+
+    Silence is scored too: the clock is the events' own, and goes on to T after the last of them.
+
+    Example: kizuna replay events.jsonl --out scores.jsonl --as-of 2025-10-01
+    """
+    pipeline = Pipeline(parameters.load(params), alert_rules.load(rules), clock="event")
+    until_ms = parse_time(as_of) if as_of is not None else None
+    dead_file = out.with_name(out.name + ".dead.jsonl")
+    first: list[dict[str, Any]] = []
+    with output.progress() as report, whole(out) as file, whole(dead_file) as beside:
+
+        def bury(letters: Sequence[DeadLetter]) -> None:
+            for letter in letters:
+                row = _dead_row(letter)
+                beside.write(orjson.dumps(row) + b"\n")
+                if len(first) < 3:
+                    first.append(row)
+
+        account = run(
+            pipeline,
+            history.read(events),
+            now_ms=now_ms(),
+            until_ms=until_ms,
+            on_dead=bury,
+            on_progress=lambda done: report("Replaying", done, 0, "events"),
+        )
+        if not len(account.table) and first:
+            raise DataError(
+                f"{events} line {first[0]['line']}: {first[0]['cause']}, {first[0]['detail']}; "
+                "no line could be scored",
+                hint="each line must be one interaction as JSON; `kizuna generate` writes such a file",
+            )
+        for score in scores_at(pipeline, account.table, account.as_of_ms):
+            file.write(score + b"\n")
+    if not account.causes:
+        dead_file.unlink()
+    _tell(account, out, dead_file, first, json=json)
+
+
+def _dead_row(letter: DeadLetter) -> dict[str, Any]:
+    headers = {name.removeprefix("kizuna."): value.decode() for name, value in letter.headers}
+    return {
+        "line": int(headers["offset"]),
+        "cause": headers["cause"],
+        "detail": headers["detail"],
+        "value": (letter.value or b"").decode("utf-8", "replace"),
+    }
+
+
+def _tell(account: Replay, out: Path, dead_file: Path, first: list[dict[str, Any]], *, json: bool) -> None:
+    summary = {
+        "events": account.n_records,
+        "scored": account.count("scored"),
+        "duplicates": account.count("duplicate"),
+        "dead_letters": account.count("invalid"),
+        "later": account.n_later,
+        "customers": len(account.table),
+        "scores": account.n_scores,
+        "alerts_opened": account.opened.total(),
+        "alerts_resolved": account.resolved.total(),
+        "as_of": shown(account.as_of_ms) if account.as_of_ms else None,
+        "out": str(out),
+    }
+    if json:
+        output.json_line(summary)
+        return
+    output.say(
+        f"{account.n_records:,} events: {summary['scored']:,} scored, {summary['duplicates']:,} duplicates, "
+        f"{summary['dead_letters']:,} dead letters, {account.n_later:,} later than T"
+    )
+    output.say(
+        f"{len(account.table):,} customers, {account.n_scores:,} scores published on the way, "
+        f"{summary['alerts_opened']:,} alerts opened, {summary['alerts_resolved']:,} resolved"
+    )
+    for row in first:
+        output.say(f"  line {row['line']}: {row['cause']}, {row['detail']}")
+    output.say(f"  scores as of {summary['as_of']}: {out}")
+    if first:
+        output.say(f"  dead letters: {dead_file}")

@@ -1,0 +1,83 @@
+"""Reasons in English: from codes and numbers, which is all that crosses the wire, to sentences."""
+
+from collections.abc import Sequence
+
+__all__ = ["CHURN_WORDS", "TRUST_WORDS", "reason_words", "reasons_words"]
+
+TRUST_WORDS: dict[str, tuple[str, str]] = {
+    "survey": ("answered surveys gladly", "answered surveys badly"),
+    "effort": ("found it easy", "found it hard to get things done"),
+    "review": ("wrote good reviews", "wrote bad reviews"),
+    "delivery": ("deliveries came on time", "deliveries came late or failed"),
+    "ticket": ("tickets were answered in time", "tickets were answered too late"),
+    "complaint": ("complaints", "complained: a ticket was escalated or reopened"),
+    "incident": ("incidents", "suffered an outage or a billing error"),
+    "breach": ("breaches", "was hit by a data breach"),
+    "refund": ("refunds", "asked for money back or returned goods"),
+    "care": ("takes part: loyalty programme, referrals", "turned away from the loyalty programme"),
+    "recovery": ("we made up for a failure", "we failed to make up for a failure"),
+    "delivery_overdue": ("deliveries", "a promised delivery is overdue right now"),
+    "ticket_overdue": ("tickets", "an open ticket is overdue right now"),
+}
+"""Cause of evidence: words when it adds to trust, words when it takes from it."""
+
+CHURN_WORDS: dict[str, tuple[str, str]] = {
+    "newcomer": ("first-time buyers often never come back", "first-time buyers tend to come back"),
+    "frequency": ("bought seldom", "bought often"),
+    "silence": ("silent for longer than usual", "bought just now"),
+    "contract": ("the contract is ending or was cancelled", "the contract runs on"),
+    "trust": ("trust is low", "trust is high"),
+    "overdue_promises": ("we owe the customer something", "nothing is owed"),
+    "payment_failures": ("payments failed lately", "payments go through"),
+    "engagement_fall": ("looks in less than usual", "looks in as usual"),
+    "unsubscribed": ("unsubscribed from mail", "subscribed to mail"),
+}
+"""Term of the churn risk: words when it raises the risk, words when it lowers it."""
+
+NUMBERS: dict[str, tuple[str, str]] = {
+    "frequency": ("on {observed:.0f} days", ""),
+    "silence": ("{observed:.0f} days", "usual gap {usual:.0f}"),
+    "trust": ("{observed:.0f}", "{usual:.0f} when nothing is known"),
+    "overdue_promises": ("{observed:.0f} overdue", ""),
+    "payment_failures": ("{observed:.1f}, older ones fading", ""),
+    "engagement_fall": ("{observed:.1f} a month", "usually {usual:.1f}"),
+}
+
+
+def reason_words(
+    score: str, code: str, contribution: float, observed: float | None = None, usual: float | None = None
+) -> str:
+    """One reason as a clause, numbers in brackets where they are known; a code without words as it is.
+
+    Args:
+        score: "trust" or "churn_risk".
+        code: of the reason.
+        contribution: its sign chooses the words.
+        observed: what was seen.
+        usual: beside it.
+    """
+    words = (TRUST_WORDS if score == "trust" else CHURN_WORDS).get(code)
+    if words is None:
+        return code
+    text = words[0] if contribution > 0 else words[1]
+    if score == "trust" or observed is None or code not in NUMBERS:
+        return text
+    seen, beside = NUMBERS[code]
+    parts = [seen.format(observed=observed)]
+    if beside and usual is not None:
+        parts.append(beside.format(usual=usual))
+    return f"{text} ({', '.join(parts)})"
+
+
+def reasons_words(reasons: Sequence[tuple[str, str, float]], about: str, worst: int = 2) -> str:
+    """The reasons that speak against a customer's score, largest first, in one line.
+
+    Args:
+        reasons: (score, code, contribution).
+        about: "trust" or "churn_risk": the score that the line is about.
+        worst: how many at most.
+    """
+    bad = -1 if about == "trust" else 1
+    against = [reason for reason in reasons if reason[0] == about and reason[2] * bad > 0]
+    against.sort(key=lambda reason: -abs(reason[2]))
+    return "; ".join(reason_words(*reason) for reason in against[:worst])
