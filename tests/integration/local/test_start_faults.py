@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,35 +26,35 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def taken() -> socket.socket:
+def taken() -> Iterator[int]:
     """A port that somebody listens on."""
-    listener = socket.socket()
-    listener.bind((HOST, next(free_ports())))
-    listener.listen(1)
-    return listener
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, next(free_ports())))
+        listener.listen(1)
+        yield listener.getsockname()[1]
 
 
-def test_asked_port_that_is_taken_is_wrong_use(tmp_path: Path, jars: Path, taken: socket.socket) -> None:
+def test_asked_port_that_is_taken_is_wrong_use(tmp_path: Path, jars: Path, taken: int) -> None:
     """An asked port is used or refused, never silently replaced."""
-    with taken, pytest.raises(ConfigError, match="is taken"):
-        LocalKafka(tmp_path, jars=jars, port=taken.getsockname()[1]).start()
+    with pytest.raises(ConfigError, match="is taken"):
+        LocalKafka(tmp_path, jars=jars, port=taken).start()
 
 
-def test_unasked_port_that_is_taken_is_replaced(tmp_path: Path, jars: Path, taken: socket.socket) -> None:
+def test_unasked_port_that_is_taken_is_replaced(tmp_path: Path, jars: Path, taken: int) -> None:
     """Without an asked port another one is found."""
-    with taken, LocalKafka(tmp_path, jars=jars) as kafka:
-        assert kafka.bootstrap != f"{HOST}:{taken.getsockname()[1]}"
+    with LocalKafka(tmp_path, jars=jars) as kafka:
+        assert kafka.bootstrap != f"{HOST}:{taken}"
 
 
-def test_port_lost_in_the_last_moment_is_named(tmp_path: Path, jars: Path, taken: socket.socket) -> None:
+def test_port_lost_in_the_last_moment_is_named(tmp_path: Path, jars: Path, taken: int) -> None:
     """Kafka's own failure to bind is told apart from all others, and its process is gone."""
     log, pid_file = tmp_path / "kafka.log", tmp_path / "broker.json"
     launcher = Launcher(tmp_path, log, pid_file, install(jars), "1g", silent)
-    port = taken.getsockname()[1]
     launcher.prepare()
-    launcher.format_data(port)
-    with taken, pytest.raises(PortTakenError, match="taken"):
-        launcher.launch(port)
+    launcher.format_data(taken)
+    with pytest.raises(PortTakenError, match="taken"):
+        launcher.launch(taken)
     assert not pid_file.exists()
 
 

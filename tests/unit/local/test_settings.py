@@ -41,6 +41,7 @@ def test_free_ports_come_in_free_pairs() -> None:
     """A taken port takes its pair out; the preferred one comes first when it is free."""
     first = next(free_ports())
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, first + 1))
         listener.listen(1)
         assert not is_free(first + 1)
