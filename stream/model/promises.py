@@ -66,13 +66,14 @@ def merge(
 ) -> None:
     """Merge one event into each promise, in place; commutative and idempotent. All arrays (n,).
 
-    A delivery is judged against its first promise; a ticket against the earliest due time given.
+    A delivery is judged against its first promise, one without a known date being none; a ticket against the
+    earliest due time given.
     """
-    opens = (step == Step.PROMISED) | (step == Step.OPENED)
+    known_due = due_s > 0
+    opens = ((step == Step.PROMISED) & known_due) | (step == Step.OPENED)
     earlier = opens & ((promises["opened"] == 0) | (time_s < promises["opened"]))
     same = opens & (time_s == promises["opened"])
     delivery = step == Step.PROMISED
-    known_due = due_s > 0
     takes_due = known_due & (
         (delivery & (earlier | (same & (due_s < promises["due"]))))
         | (opens & ~delivery & ((promises["due"] == 0) | (due_s < promises["due"])))

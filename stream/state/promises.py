@@ -20,6 +20,7 @@ __all__ = ["PROMISE_COLUMNS", "PromiseSums", "apply", "evidence_of"]
 
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
+SETTLED_S = 14 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
 
 Event = tuple[Ints, NDArray[np.uint32], NDArray[np.uint32], Ints]
 
@@ -91,24 +92,32 @@ def _merge_distinct(
     placed = found | free.any(axis=1)
     spilled = _spilled(tails, rows)
     if not (placed & ~spilled).all():
-        done = model.closed(ledger)
+        done = _settled(ledger, time_s[:, None])
         replace = ~placed & ~spilled & done.any(axis=1)
         if replace.any():
             oldest = np.where(done, ledger["closed"], LATEST_S).argmin(axis=1)[replace]
             slot[replace] = oldest
             _fold(store, rows[replace], ledger[replace, oldest], parameters)
             ledger[replace, oldest] = np.zeros((), model.PROMISE)
-        elsewhere = ~found & (spilled | ~(placed | replace))
-        for i in np.flatnonzero(elsewhere).tolist():
-            event = (step[i : i + 1], time_s[i : i + 1], due_s[i : i + 1], priority[i : i + 1])
-            if _merge_spilled(store, tails, int(rows[i]), int(ref[i]), event, bool(placed[i]), parameters):
-                slot[i] = -1
+        elsewhere = np.flatnonzero(~found & (spilled | ~(placed | replace)))
+        in_tail = _places_in_tails(store, tails, elsewhere, rows, ref, time_s, placed, parameters)
+        events = np.array(list(in_tail), np.int64)
+        slot[events] = -1
+        _merge_in_tails(tails, rows, in_tail, (step[events], time_s[events], due_s[events], priority[events]))
     here = np.flatnonzero(slot >= 0)
     chosen = ledger[here, slot[here]]
     chosen["ref"] = ref[here]
     model.merge(chosen, step[here], time_s[here], due_s[here], priority[here])
     ledger[here, slot[here]] = chosen
     put_promises(store, rows, ledger)
+
+
+def _settled(promises: NDArray[np.void], time_s: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Closed so long before the event at `time_s` that no further fact is expected.
+
+    Judged by the event's own time, so it does not depend on how the source is cut into runs.
+    """
+    return model.closed(promises) & (promises["closed"] + np.uint32(SETTLED_S) < time_s)
 
 
 def _spilled(tails: dict[int, Tail], rows: Ints) -> NDArray[np.bool_]:
@@ -118,37 +127,51 @@ def _spilled(tails: dict[int, Tail], rows: Ints) -> NDArray[np.bool_]:
     return np.array([row in tails and len(tails[row].promises) > 0 for row in rows.tolist()], np.bool_)
 
 
-def _merge_spilled(
+def _places_in_tails(
     store: NDArray[np.void],
     tails: dict[int, Tail],
-    row: int,
-    ref: int,
-    event: Event,
-    has_room: bool,
+    events: Ints,
+    rows: Ints,
+    ref: NDArray[np.uint64],
+    time_s: NDArray[np.uint32],
+    has_room: NDArray[np.bool_],
     parameters: Parameters,
-) -> bool:
-    """Merge one event into the tail's promise of that reference; a new one goes there if the row has no room.
+) -> dict[int, int]:
+    """Where each event's promise is in its row's tail; new ones are made there if the row has no room.
 
     Returns:
-        False if the promise is not in the tail and the row has room for it.
+        Position by event; an event is missing if its promise is not in the tail and the row has room for it.
     """
-    tail = tails.get(row)
-    if tail is None:
-        tail = tails[row] = Tail()
-    at = np.flatnonzero(tail.promises["ref"] == ref)
-    if not len(at):
-        if has_room:
-            return False
-        settled = model.closed(tail.promises)
-        _fold(store, np.full(int(settled.sum()), row), tail.promises[settled], parameters)
-        entry = np.zeros(1, model.PROMISE)
-        entry["ref"] = ref
-        tail.promises = np.concatenate([tail.promises[~settled], entry])
-        at = np.array([len(tail.promises) - 1])
-    chosen = tail.promises[at]
-    model.merge(chosen, *event)
-    tail.promises[at] = chosen
-    return True
+    places: dict[int, int] = {}
+    for i in events.tolist():
+        row = int(rows[i])
+        tail = tails.get(row)
+        if tail is None:
+            tail = tails[row] = Tail()
+        at = np.flatnonzero(tail.promises["ref"] == ref[i])
+        if len(at):
+            places[i] = int(at[0])
+        elif not has_room[i]:
+            settled = _settled(tail.promises, time_s[i : i + 1])
+            if settled.any():
+                _fold(store, np.full(int(settled.sum()), row), tail.promises[settled], parameters)
+                tail.promises = tail.promises[~settled]
+            entry = np.zeros(1, model.PROMISE)
+            entry["ref"] = ref[i]
+            tail.promises = np.concatenate([tail.promises, entry])
+            places[i] = len(tail.promises) - 1
+    return places
+
+
+def _merge_in_tails(tails: dict[int, Tail], rows: Ints, places: dict[int, int], events: Event) -> None:
+    """Merge events, of different rows, into the promises at their places; all tails at once."""
+    if not places:
+        return
+    homes = [(tails[int(rows[i])].promises, at) for i, at in places.items()]
+    chosen = np.stack([promises[at] for promises, at in homes])
+    model.merge(chosen, *events)
+    for (promises, at), merged in zip(homes, chosen, strict=True):
+        promises[at] = merged
 
 
 def _fold(store: NDArray[np.void], rows: Ints, settled: NDArray[np.void], parameters: Parameters) -> None:
@@ -179,18 +202,24 @@ def evidence_of(
         ),
         n_overdue=(late > 0.0).reshape(shape).sum(axis=1),
     )
-    for i in np.flatnonzero(_spilled(tails, rows)).tolist():
-        _add_spilled(sums, i, tails[int(rows[i])].promises, now_ms, parameters)
+    _add_tails(sums, tails, rows, now_ms, parameters)
     return sums
 
 
-def _add_spilled(
-    sums: PromiseSums, i: int, promises: NDArray[np.void], now_ms: int, parameters: Parameters
+def _add_tails(
+    sums: PromiseSums, tails: dict[int, Tail], rows: Ints, now_ms: int, parameters: Parameters
 ) -> None:
+    """Add what the promises in the tails say, all at once."""
+    where = np.flatnonzero(_spilled(tails, rows))
+    if not len(where):
+        return
+    parts = [tails[row].promises for row in rows[where].tolist()]
+    owner = np.repeat(where, [len(part) for part in parts])
+    promises = np.concatenate(parts)
     good, bad = model.evidence(promises, parameters)
     late = model.overdue(promises, now_ms, parameters)
-    delivery = promises["kind"] == model.Kind.DELIVERY
-    sums.positive[i] += good.sum(axis=0)
-    sums.negative[i] += bad.sum(axis=0)
-    sums.overdue[i] += late[delivery].sum(), late[~delivery].sum()
-    sums.n_overdue[i] += (late > 0.0).sum()
+    np.add.at(sums.positive, owner, good)
+    np.add.at(sums.negative, owner, bad)
+    kind = np.where(promises["kind"] == model.Kind.DELIVERY, 0, 1)
+    np.add.at(sums.overdue, (owner, kind), late)
+    np.add.at(sums.n_overdue, owner, late > 0.0)
