@@ -90,6 +90,8 @@ def load(path: Path | None = None) -> Rules:
     source = path or SHIPPED
     try:
         text = source.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{source} is not UTF-8 text", hint="check the path given as --rules") from error
     except OSError as error:
         raise ConfigError(
             f"cannot read {source}: {error.strerror}", hint="check the path given as --rules"

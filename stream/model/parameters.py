@@ -201,6 +201,10 @@ def load(path: Path | None = None) -> Parameters:
     source = path or SHIPPED
     try:
         text = source.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"{source} is not UTF-8 text", hint="check the path given as --parameters"
+        ) from error
     except OSError as error:
         raise ModelError(
             f"cannot read {source}: {error.strerror}", hint="check the path given as --parameters"

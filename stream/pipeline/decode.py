@@ -22,7 +22,7 @@ MAX_AHEAD_MS = (
 )
 UNKNOWN = "unknown"
 EARLIEST_MS = int(EARLIEST.timestamp() * 1000)
-LATEST_MS = int(LATEST.timestamp() * 1000)
+LAST_MS = int(LATEST.timestamp() * 1000) - 1
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ def decode(records: Sequence[Record], now_ms: int, effects: Effects) -> Decoded:
             good.keys.append(key)
             origin.append(record)
     good.times_ms = epoch_ms([event.occurred_at for event in good.events])
-    _refuse_times(good, origin, min(LATEST_MS, now_ms + MAX_AHEAD_MS), effects)
+    _refuse_times(good, origin, min(LAST_MS, now_ms + MAX_AHEAD_MS), effects)
     return good
 
 

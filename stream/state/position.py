@@ -43,7 +43,7 @@ class Position(msgspec.Struct, frozen=True):
         """
         try:
             return msgspec.json.decode(data, type=Position)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateError(
                 f"the changelog's position row cannot be read: {error}",
                 hint="the topic was written by something else; check --app-id and the topic prefix",
