@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     )
     sweep_slice_rows: int = Field(5_000, ge=1, description="Customers re-scored between two steps.")
     stall_limit_s: float = Field(
-        120.0, ge=1, le=3600, description="A partition with lag and no progress: reset."
+        90.0, ge=1, le=3600, description="A partition with lag and no progress: reset."
     )
     stop_limit_s: float = Field(30.0, ge=1, le=600, description="A stop that takes longer is forced.")
     clock: Literal["wall", "event"] = Field("wall", description="Whose now scores are of.")

@@ -62,12 +62,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return bool(self._consumer._coordinator.generation < 0)
 
     def dead_task(self) -> str | None:
-        """Name of a task of aiokafka's that ended though the consumer runs; nothing would start it again."""
+        """A task of aiokafka's that ended though the consumer runs, and why; nothing would start it again."""
         consumer = self._consumer
         if consumer is None or consumer._closed:
             return None
         tasks = {
             "fetch": consumer._fetcher._fetch_task,
             "coordination": consumer._coordinator._coordination_task,
+            "metadata": consumer._client._sync_task,
         }
-        return next((name for name, task in tasks.items() if task is not None and task.done()), None)
+        for name, task in tasks.items():
+            if task is not None and task.done():
+                return f"{name} ({'cancelled' if task.cancelled() else repr(task.exception())})"
+        return None

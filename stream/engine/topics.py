@@ -24,6 +24,7 @@ __all__ = [
     "SIDE_TOPICS",
     "Declared",
     "TopicNames",
+    "answers",
     "check_topics",
     "create_topics",
     "declared",
@@ -140,6 +141,15 @@ def check_topics(settings: Settings) -> None:
         BrokerError: unreachable in bounded time; or the list of what is missing or not as declared.
     """
     asyncio.run(_within(settings, _check(settings)))
+
+
+async def answers(settings: Settings) -> bool:
+    """Whether Kafka answers a new client now, within the connect timeout."""
+    try:
+        async with asyncio.timeout(settings.connect_timeout_s), _admin(settings):
+            return True
+    except (KafkaError, OSError, TimeoutError):
+        return False
 
 
 async def _within(settings: Settings, work: Awaitable[T]) -> T:

@@ -1,9 +1,9 @@
 """Once a second: is the loop alive, does every partition move, how far behind are we.
 
 A partition with records to read whose position has not moved for `stall_limit_s` is reset like any other
-fault, so a stall that a reset does not cure ends the process within three limits. So does a rebalance without
-end, and a dead task inside the Kafka client, at once. The group's offsets are committed here too, every few
-seconds and without consequence: they are for lag monitors.
+fault. What resets do not cure ends the process: partitions that stay unready for two limits, a dead task
+inside the Kafka client, a client that hears nothing though Kafka answers. The group's offsets are committed
+here too, every few seconds and without consequence: they are for lag monitors.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.contract import Pipeline
 from stream.engine.partition import Partition
+from stream.engine.topics import answers
 from stream.errors import BrokerError
 from stream.metrics import Metrics
 
@@ -30,7 +31,10 @@ log = structlog.get_logger(__name__)
 TICKS_PER_S = 20
 GROUP_EVERY_S = 3
 BANDS_EVERY_S = 15
-MAX_STALLS = 3
+MAX_STALLS = 2
+ANSWERS_EVERY_S = 10
+DEAF_AFTER_S = 30.0
+DEAF_SESSIONS = 4
 
 
 class PartitionStalled(Exception):
@@ -45,9 +49,11 @@ async def watch(app: Any, settings: Settings, pipeline: Pipeline, metrics: Metri
         metrics.loop_lag_s = await _tick_one_second(metrics)
         second += 1
         _observe(app, settings, metrics)
-        if app.engine.settled or app.engine.opening:
+        if app.engine.ready or app.engine.opening:
             quiet_since = monotonic()
         _fail_if_hopeless(app, settings, monotonic() - quiet_since)
+        if second % ANSWERS_EVERY_S == 0:
+            await _fail_if_deaf(app, settings)
         if second % BANDS_EVERY_S == 0 or second == 1:
             metrics.customers = _bands(app, pipeline)
         if second % GROUP_EVERY_S == 0:
@@ -73,10 +79,27 @@ def _fail_if_hopeless(app: Any, settings: Settings, unsettled_s: float) -> None:
     elif unsettled_s > MAX_STALLS * settings.stall_limit_s:
         app.fail(
             BrokerError(
-                f"no partitions since {unsettled_s:.0f} s: the rebalance does not end",
+                f"partitions are not ready since {unsettled_s:.0f} s",
                 hint="look at the brokers and at the other members of the group, then start again",
             )
         )
+
+
+async def _fail_if_deaf(app: Any, settings: Settings) -> None:
+    """Stop the process if its client hears nothing from the group though Kafka answers others.
+
+    Seen after a broker was killed several times in a row: aiokafka waits for ever, without a word.
+    """
+    silent_s = monotonic() - app.last_heartbeat_s
+    limit_s = max(DEAF_AFTER_S, DEAF_SESSIONS * settings.session_timeout_s)
+    if app.rebalancing or not app.engine.owned or silent_s < limit_s or not await answers(settings):
+        return
+    app.fail(
+        BrokerError(
+            f"no heartbeat was answered for {silent_s:.0f} s though Kafka answers: the client hangs",
+            hint="start the worker again",
+        )
+    )
 
 
 def _observe(app: Any, settings: Settings, metrics: Metrics) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.assignor.partition_assignor import PartitionAssignor
@@ -84,6 +85,7 @@ def test_the_tasks_that_are_watched_exist_in_aiokafka() -> None:
     """A task that ended is found by private names."""
     assert "self._fetch_task" in inspect.getsource(Fetcher.__init__)
     assert "self._coordination_task" in inspect.getsource(GroupCoordinator.__init__)
+    assert "self._sync_task" in inspect.getsource(AIOKafkaClient.bootstrap)
     assert "_rejoin_needed_fut" in inspect.getsource(GroupCoordinator)
 
 
