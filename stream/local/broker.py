@@ -10,7 +10,7 @@ from typing import Self
 
 from stream.errors import BrokerError, ConfigError
 from stream.local.failure import PortTakenError
-from stream.local.filelock import exclusive
+from stream.local.filelock import HeldError, exclusive
 from stream.local.install import install
 from stream.local.launch import Launcher
 from stream.local.lock import read_lock
@@ -26,6 +26,7 @@ __all__ = ["MIN_FREE_BYTES", "LocalKafka", "Status"]
 MIN_FREE_BYTES = 512 * 1024 * 1024
 
 _STOP_S = 30.0
+_RELEASE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,17 @@ class LocalKafka:
         return record
 
     def _start(self) -> Record:
+        # Kafka locks its data too, but opens the metadata log first and so breaks the Kafka that runs on it.
+        try:
+            with exclusive(self.directory / "in-use", patience_s=_RELEASE_S) as in_use:
+                return self._launch(in_use)
+        except HeldError as error:
+            raise BrokerError(
+                f"a Kafka without a pid file runs in {self.directory}",
+                hint="end that Java process, then run the same command again",
+            ) from error
+
+    def _launch(self, in_use: int) -> Record:
         ports = self._ports()
         port = next(ports)
         self._check_room()
@@ -201,7 +213,7 @@ class LocalKafka:
         launcher.format_data(port)
         while True:
             try:
-                return launcher.launch(port)
+                return launcher.launch(port, in_use)
             except PortTakenError:
                 # Between looking and taking somebody else took it; an asked port has no successor to try.
                 if self._port is not None:

@@ -103,10 +103,14 @@ class Launcher:
             raise explain(output, directory=self.directory, log=self.log)
         fresh.replace(data)
 
-    def launch(self, port: int) -> Record:
+    def launch(self, port: int, in_use: int) -> Record:
         """Start Kafka on `port` and return once it accepts clients.
 
         Whatever ends the wait early - a failure, Ctrl-C - ends Kafka too.
+
+        Args:
+            port: for clients; the controller listens on the next one.
+            in_use: descriptor of a held lock, which Kafka holds on to until it ends.
 
         Raises:
             PortTakenError: somebody else was faster.
@@ -119,7 +123,7 @@ class Launcher:
         record = None
         try:
             with deferred_signals():
-                pid = spawn(command, directory=self.directory, log=self.log)
+                pid = spawn(command, directory=self.directory, log=self.log, inherited=in_use)
                 record = Record(pid, identity(pid) or "ended", port)
                 record.write(self.pid_file)
             self._wait_until_ready(record, seen)

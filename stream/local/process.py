@@ -24,13 +24,14 @@ ENVIRONMENT = {"LANG": "C.UTF-8"}
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def spawn(command: Sequence[str | Path], *, directory: Path, log: Path) -> int:
+def spawn(command: Sequence[str | Path], *, directory: Path, log: Path, inherited: int | None = None) -> int:
     """Start a process of its own session, so that this terminal's Ctrl-C is not its end; return its pid.
 
     Args:
         command: program and arguments.
         directory: its working directory.
         log: both its outputs are appended there.
+        inherited: a descriptor that it keeps open while it lives.
     """
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -40,6 +41,7 @@ def spawn(command: Sequence[str | Path], *, directory: Path, log: Path) -> int:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=() if inherited is None else (inherited,),
             env=ENVIRONMENT,
         )
     _children[child.pid] = child

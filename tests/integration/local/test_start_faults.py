@@ -14,6 +14,7 @@ import pytest
 from stream.errors import BrokerError, ConfigError, DownloadError, StateError
 from stream.local.broker import LocalKafka
 from stream.local.failure import PortTakenError
+from stream.local.filelock import exclusive
 from stream.local.install import install
 from stream.local.launch import Launcher
 from stream.local.lock import read_lock
@@ -53,8 +54,8 @@ def test_port_lost_in_the_last_moment_is_named(tmp_path: Path, jars: Path, taken
     launcher = Launcher(tmp_path, log, pid_file, install(jars), "1g", silent)
     launcher.prepare()
     launcher.format_data(taken)
-    with pytest.raises(PortTakenError, match="taken"):
-        launcher.launch(taken)
+    with exclusive(tmp_path / "in-use") as in_use, pytest.raises(PortTakenError, match="taken"):
+        launcher.launch(taken, in_use)
     assert not pid_file.exists()
 
 

@@ -67,7 +67,7 @@ def test_refused_download_fails_the_job(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "could not be downloaded from http://127.0.0.1:1" in done.stderr
     assert "Traceback" not in done.stderr
-    assert {path.name for path in (tmp_path / ".kizuna").rglob("*") if path.is_file()} == {"lock"}
+    assert {path.name for path in (tmp_path / ".kizuna").rglob("*") if path.is_file()} == {"lock", "in-use"}
 
 
 def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What Kafka is told, where it listens, and how its failures read."""
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from schemas.registry import TOPICS
 from stream.errors import BrokerError, ConfigError, KizunaError
 from stream.local.broker import LocalKafka
 from stream.local.failure import PortTakenError, explain, last_lines
-from stream.local.filelock import exclusive
+from stream.local.filelock import HeldError, exclusive
 from stream.local.ports import HOST, free_ports, is_free
+from stream.local.process import identity, kill, spawn
 from stream.local.properties import server_properties
 
 
@@ -101,7 +103,7 @@ def test_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
     """Less room than Kafka needs: how much there is and how much it takes."""
     with pytest.raises(BrokerError, match="MB are free on the disk"):
         LocalKafka(tmp_path, min_free_bytes=1 << 60).start()
-    assert {path.name for path in (tmp_path / "kafka").iterdir()} == {"lock"}
+    assert {path.name for path in (tmp_path / "kafka").iterdir()} == {"lock", "in-use"}
 
 
 def test_lock_lets_one_in(tmp_path: Path) -> None:
@@ -114,4 +116,23 @@ def test_lock_lets_one_in(tmp_path: Path) -> None:
     ):
         pytest.fail("two holders")
     with exclusive(path, patience_s=0.1):
+        pass
+
+
+def test_lock_lives_as_long_as_a_child_that_inherits_it(tmp_path: Path) -> None:
+    """A started process keeps the lock after its starter let go, and loses it when it ends."""
+    path = tmp_path / "lock"
+    with exclusive(path) as lock:
+        pid = spawn(
+            [sys.executable, "-c", "import time; time.sleep(60)"],
+            directory=tmp_path,
+            log=path,
+            inherited=lock,
+        )
+    known = identity(pid)
+    assert known is not None
+    with pytest.raises(HeldError), exclusive(path, patience_s=0.1):
+        pytest.fail("two holders")
+    kill(pid, known)
+    with exclusive(path, patience_s=1):
         pass
