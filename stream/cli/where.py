@@ -1,5 +1,6 @@
 """Which Kafka a command means when none is named: the local one."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,9 @@ from stream.cli import output
 from stream.cli.kafka import local_kafka
 from stream.config import Settings
 from stream.errors import BrokerError
+
+# What aiokafka says of a cluster out of reach, our errors say in one sentence.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 __all__ = ["DEMO_APP", "DEMO_PREFIX", "reachable"]
 

@@ -80,6 +80,16 @@ class KizunaApp(faust.App):
         await self.engine.close()
 
 
+def _worker_name(settings: Settings) -> str:
+    """Routing tables are keyed by it: it differs between workers, and nobody connects to it.
+
+    A static member that comes back is handed its former assignment, which holds its former name.
+    """
+    if settings.instance_id is None:
+        return uuid.uuid4().hex[:12]
+    return uuid.uuid5(uuid.NAMESPACE_OID, settings.instance_id).hex[:12]
+
+
 def create_app(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> KizunaApp:
     """Promise an app that any Faust worker can run; nothing is connected yet."""
     app = KizunaApp(
@@ -88,8 +98,7 @@ def create_app(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Kizu
         store="memory://",
         autodiscover=False,
         web_enabled=False,
-        # Routing tables are keyed by it: it must differ between workers, and nobody connects to it.
-        canonical_url=f"http://worker-{uuid.uuid4().hex[:12]}",
+        canonical_url=f"http://worker-{_worker_name(settings)}",
         datadir=str(settings.data_dir / "faust"),
         TableManager=BatchTableManager,
         PartitionAssignor=QuotaAssignor,

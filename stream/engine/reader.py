@@ -26,7 +26,7 @@ async def read_pages(
     Args:
         settings: where Kafka is and how topics are called.
         topic: registry name.
-        partitions: only these; all if None.
+        partitions: only these, as far as they exist; all if None.
         isolation: "read_committed" hides what no transaction committed.
 
     Raises:
@@ -35,9 +35,10 @@ async def read_pages(
     name = settings.topic(topic)
     try:
         async with log_reader(settings, isolation=isolation) as reader:
-            numbers = partitions if partitions is not None else reader.partitions_for_topic(name)
-            if not numbers:
-                numbers = await _numbers(reader, name)
+            # Asked first: for a partition that does not exist aiokafka would ask again and again.
+            numbers = reader.partitions_for_topic(name) or await _numbers(reader, name)
+            if partitions is not None:
+                numbers = numbers & set(partitions)
             parts = [TopicPartition(name, number) for number in sorted(numbers)]
             reader.assign(parts)
             end = await reader.end_offsets(parts)
