@@ -1,7 +1,7 @@
 """Seeded interactions: the same seed, count and end time give the same bytes, on every machine.
 
 Purchases, tickets, surveys and deliveries of customers drawn evenly. Tickets and deliveries have a life: what
-was opened or promised is resolved or arrives later, mostly in time. Events come in the order of their time,
+was opened or promised is resolved or arrives later, in time. Events come in the order of their time,
 which runs through the 30 days before the end, less up to an hour of lateness each.
 """
 
@@ -18,6 +18,9 @@ __all__ = ["DAYS", "MIX", "Workload"]
 DAYS = 30
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+
+TERM_DAYS = 45
+"""Deadlines lie beyond the end: by the wall clock, a backlog would break every promise kept further on in it."""
 
 MIX = {"purchase": 0.50, "delivery": 0.30, "ticket": 0.08, "survey": 0.12}
 
@@ -111,7 +114,7 @@ def _ticket(i: int, customer: int, time_ms: int, dice: float, lives: _Lives) -> 
         return f'"ticket_id":"{ticket}","status":"resolved"'
     ticket = lives.tickets[customer] = f"t-{i:09d}"
     priority = PRIORITIES[int(dice * len(PRIORITIES))]
-    due = _rfc3339(time_ms + 3 * DAY_MS)
+    due = _rfc3339(time_ms + TERM_DAYS * DAY_MS)
     return f'"ticket_id":"{ticket}","status":"opened","priority":"{priority}","due_at":"{due}"'
 
 
@@ -120,7 +123,8 @@ def _delivery(i: int, customer: int, time_ms: int, dice: float, lives: _Lives) -
     if delivery is not None:
         return f'"delivery_id":"{delivery}","status":"{"arrived" if dice < 0.98 else "failed"}"'
     delivery = lives.deliveries[customer] = f"d-{i:09d}"
-    return f'"delivery_id":"{delivery}","status":"promised","promised_at":"{_rfc3339(time_ms + 2 * DAY_MS)}"'
+    promised = _rfc3339(time_ms + TERM_DAYS * DAY_MS)
+    return f'"delivery_id":"{delivery}","status":"promised","promised_at":"{promised}"'
 
 
 def _rfc3339(time_ms: int) -> str:
