@@ -72,7 +72,7 @@ def demo(
                 worker.start(sweep_interval_s=NEVER_S, report=report)
                 summary = _real_input(settings, worker, sales, version, began, report)
             if not json:
-                tell(summary)
+                tell(summary, worker.log)
             if not once:
                 _live(settings, worker, summary, seed)
         finally:

@@ -1,6 +1,7 @@
 """What the demo prints about its real input."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stream.cli import output
@@ -63,8 +64,13 @@ def as_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def tell(summary: Summary) -> None:
-    """The same for people, with the worst open alerts in words and where to look next."""
+def tell(summary: Summary, log: Path) -> None:
+    """The same for people, with the worst open alerts in words and where to look next.
+
+    Args:
+        summary: what to tell.
+        log: the worker's.
+    """
     account, churn = summary.account, summary.churn
     say = output.say
     say("Real purchases (CDNOW, 1997-98, moved to now)")
@@ -101,4 +107,5 @@ def tell(summary: Summary) -> None:
         say(f"  {alert_line(alert)}")
     say()
     if worst:
-        say(f"Why one of them:  kizuna explain {worst[0].customer_id}")
+        say(f"Why one of them:       kizuna explain {worst[0].customer_id}")
+    say(f"What the worker said:  {log}")

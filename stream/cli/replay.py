@@ -59,7 +59,7 @@ def replay(
             now_ms=now_ms(),
             until_ms=until_ms,
             on_dead=bury,
-            on_progress=lambda done: report("Replaying", done, 0, "events"),
+            on_progress=lambda done: report("Replaying events", done, 0),
         )
         if not len(account.table) and first:
             raise DataError(

@@ -96,7 +96,7 @@ async def _send(
                 await feed.post()
                 await asyncio.sleep(ahead_s)
             if n_sent % 500 == 0 or rate is not None:
-                report("Sending", feed.acknowledged, 0, "events acknowledged")
+                report("Sending events", feed.acknowledged, 0, "acknowledged")
         await feed.flush()
     return n_sent
 

@@ -5,24 +5,24 @@ from collections.abc import Sequence
 __all__ = ["CHURN_WORDS", "TRUST_WORDS", "reason_words", "reasons_words"]
 
 TRUST_WORDS: dict[str, tuple[str, str]] = {
-    "survey": ("answered surveys gladly", "answered surveys badly"),
-    "effort": ("found it easy", "found it hard to get things done"),
+    "survey": ("gave good marks in surveys", "gave bad marks in surveys"),
+    "effort": ("found it easy to get things done", "found it hard to get things done"),
     "review": ("wrote good reviews", "wrote bad reviews"),
     "delivery": ("deliveries came on time", "deliveries came late or failed"),
     "ticket": ("tickets were answered in time", "tickets were answered too late"),
-    "complaint": ("complaints", "complained: a ticket was escalated or reopened"),
-    "incident": ("incidents", "suffered an outage or a billing error"),
-    "breach": ("breaches", "was hit by a data breach"),
-    "refund": ("refunds", "asked for money back or returned goods"),
+    "complaint": ("complains no more", "complained: a ticket was escalated or reopened"),
+    "incident": ("was spared", "suffered an outage or a billing error"),
+    "breach": ("was spared", "was hit by a data breach"),
+    "refund": ("keeps what was bought", "asked for money back or returned goods"),
     "care": ("takes part: loyalty programme, referrals", "turned away from the loyalty programme"),
     "recovery": ("we made up for a failure", "we failed to make up for a failure"),
-    "delivery_overdue": ("deliveries", "a promised delivery is overdue right now"),
-    "ticket_overdue": ("tickets", "an open ticket is overdue right now"),
+    "delivery_overdue": ("no delivery is overdue", "a promised delivery is overdue right now"),
+    "ticket_overdue": ("no ticket is overdue", "an open ticket is overdue right now"),
 }
 """Cause of evidence: words when it adds to trust, words when it takes from it."""
 
 CHURN_WORDS: dict[str, tuple[str, str]] = {
-    "newcomer": ("first-time buyers often never come back", "first-time buyers tend to come back"),
+    "newcomer": ("where every buyer starts", "where every buyer starts"),
     "frequency": ("bought seldom", "bought often"),
     "silence": ("silent for longer than usual", "bought just now"),
     "contract": ("the contract is ending or was cancelled", "the contract runs on"),
@@ -78,6 +78,10 @@ def reasons_words(reasons: Sequence[tuple[str, str, float]], about: str, worst: 
         worst: how many at most.
     """
     bad = -1 if about == "trust" else 1
-    against = [reason for reason in reasons if reason[0] == about and reason[2] * bad > 0]
+    against = [
+        reason
+        for reason in reasons
+        if reason[0] == about and reason[2] * bad > 0 and reason[1] != "newcomer"  # the same for everybody
+    ]
     against.sort(key=lambda reason: -abs(reason[2]))
     return "; ".join(reason_words(*reason) for reason in against[:worst])
