@@ -25,7 +25,8 @@ CHURN_WORDS: dict[str, tuple[str, str]] = {
     "newcomer": ("where every buyer starts", "where every buyer starts"),
     "frequency": ("bought seldom", "bought often"),
     "silence": ("silent for longer than usual", "bought just now"),
-    "contract": ("the contract is ending or was cancelled", "the contract runs on"),
+    "contract": ("where every subscriber starts", "where every subscriber starts"),
+    "cancellation": ("the contract is ending or was cancelled", "the contract runs on"),
     "trust": ("trust is low", "trust is high"),
     "overdue_promises": ("we owe the customer something", "nothing is owed"),
     "payment_failures": ("payments failed lately", "payments go through"),
@@ -78,10 +79,6 @@ def reasons_words(reasons: Sequence[tuple[str, str, float]], about: str, worst: 
         worst: how many at most.
     """
     bad = -1 if about == "trust" else 1
-    against = [
-        reason
-        for reason in reasons
-        if reason[0] == about and reason[2] * bad > 0 and reason[1] != "newcomer"  # the same for everybody
-    ]
+    against = [reason for reason in reasons if reason[0] == about and reason[2] * bad > 0]
     against.sort(key=lambda reason: -abs(reason[2]))
     return "; ".join(reason_words(*reason) for reason in against[:worst])

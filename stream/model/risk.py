@@ -19,19 +19,21 @@ from stream.model.churn import logit_no_purchase
 from stream.model.columns import Floats, Ints
 from stream.model.parameters import Churn, Parameters, Risk
 
-__all__ = ["ABSENT_REASON", "TERMS", "RiskFacts", "RiskScores", "churn_risk"]
+__all__ = ["ABSENT_REASON", "BASE_TERMS", "TERMS", "RiskFacts", "RiskScores", "churn_risk"]
 
 TERMS = (
     "newcomer",
     "frequency",
     "silence",
     "contract",
+    "cancellation",
     "trust",
     "overdue_promises",
     "payment_failures",
     "engagement_fall",
     "unsubscribed",
 )
+BASE_TERMS = ("newcomer", "contract")  # where every buyer, every subscriber starts: no reason for anything
 ABSENT_REASON = "no_purchase_or_subscription"
 MAX_COUNT = (
     3.0  # overdue promises and failed payments beyond this add nothing: the customer is as good as gone
@@ -90,8 +92,9 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     buys = (facts.purchase_days > 0) & ~facts.contractual
     if buys.any():
         terms[buys, :3] = _purchase_terms(facts, buys, now_ms, parameters.churn)
-    terms[:, 3] = np.where(facts.contractual, _contract_term(facts, now_ms, parameters), 0.0)
-    terms[:, 4:] = _service_terms(
+    terms[:, 3] = parameters.risk.subscription_base * facts.contractual
+    terms[:, 4] = _cancellation_term(facts, now_ms, parameters) * facts.contractual
+    terms[:, 5:] = _service_terms(
         facts, trust, parameters.risk, 100.0 * parameters.trust.base_rate, parameters
     )
     known = buys | facts.contractual
@@ -117,13 +120,12 @@ def _days_since_1990(now_ms: int) -> float:
     return (now_ms - 631_152_000_000) / 86_400_000.0
 
 
-def _contract_term(facts: RiskFacts, now_ms: int, parameters: Parameters) -> Floats:
+def _cancellation_term(facts: RiskFacts, now_ms: int, parameters: Parameters) -> Floats:
     risk = parameters.risk
     horizon_end = now_ms + parameters.churn.horizon_days * 86_400_000
     ends_soon = (facts.term_end_ms > 0) & (facts.term_end_ms <= horizon_end)
     return (
-        risk.subscription_base
-        + risk.subscription_term_ends * ends_soon
+        risk.subscription_term_ends * ends_soon
         + risk.subscription_cancel_requested * facts.cancel_requested
         + risk.subscription_ended * facts.ended
     )

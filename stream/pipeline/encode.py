@@ -13,7 +13,7 @@ from schemas.score import Reason, ScoreV1
 from stream.alerts.evaluate import State, Transition, alert_id
 from stream.model.columns import Floats
 from stream.model.parameters import Parameters
-from stream.model.risk import ABSENT_REASON, TERMS
+from stream.model.risk import ABSENT_REASON, BASE_TERMS, TERMS
 from stream.model.score import Scores
 from stream.model.trust import ALL_CAUSES, interval
 
@@ -22,6 +22,8 @@ __all__ = ["TOP_REASONS", "encode_alert", "encode_scores", "rfc3339", "top_reaso
 TOP_REASONS = 3  # per score; all of them on demand (`explain`)
 MIN_POINTS = 0.005  # a trust reason below the published rounding says nothing
 MIN_LOG_ODDS = 0.0005
+MOVING = [k for k, term in enumerate(TERMS) if term not in BASE_TERMS]  # a base is the same for everybody
+MOVING_TERMS = tuple(TERMS[k] for k in MOVING)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -85,7 +87,7 @@ def _or_none(values: Floats, known: NDArray[np.bool_]) -> list[float | None]:
 def top_reasons(scores: Scores) -> list[list[Reason]]:
     """The largest reasons of each of n customers, trust first; at most `TOP_REASONS` per score."""
     trust = _top(scores.trust.contributions, "trust", ALL_CAUSES, MIN_POINTS, 2)
-    risk = _top(scores.risk.contributions, "churn_risk", TERMS, MIN_LOG_ODDS, 4)
+    risk = _top(scores.risk.contributions[:, MOVING], "churn_risk", MOVING_TERMS, MIN_LOG_ODDS, 4)
     return [a + b for a, b in zip(trust, risk, strict=True)]
 
 
