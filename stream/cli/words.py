@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from stream.model.risk import BASE_TERMS
+
 __all__ = ["CHURN_WORDS", "TRUST_WORDS", "reason_words", "reasons_words"]
 
 TRUST_WORDS: dict[str, tuple[str, str]] = {
@@ -79,6 +81,10 @@ def reasons_words(reasons: Sequence[tuple[str, str, float]], about: str, worst: 
         worst: how many at most.
     """
     bad = -1 if about == "trust" else 1
-    against = [reason for reason in reasons if reason[0] == about and reason[2] * bad > 0]
+    against = [
+        reason
+        for reason in reasons
+        if reason[0] == about and reason[2] * bad > 0 and reason[1] not in BASE_TERMS
+    ]
     against.sort(key=lambda reason: -abs(reason[2]))
     return "; ".join(reason_words(*reason) for reason in against[:worst])
