@@ -14,7 +14,7 @@ from stream.state.layout import ALERT_SLOTS
 __all__ = ["Rule", "Rules", "load", "parse"]
 
 SHIPPED = Path(__file__).with_name("default.toml")
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_-]+$")]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_-]+(?![\s\S])")]
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
