@@ -10,6 +10,7 @@ import typer
 
 from stream.cli import output
 from stream.cli.output import Report
+from stream.cli.where import reachable
 from stream.clock import now_ms
 from stream.config import Settings, load
 from stream.engine.feed import open_feed
@@ -33,7 +34,7 @@ def send(
         bool, typer.Option("--shift-to-now", help="Move all times so that the last event is now.")
     ] = False,
     bootstrap: Annotated[
-        str | None, typer.Option(help="Kafka's address, host:port.", show_default="from the settings")
+        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
     ] = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before the topic's name.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -57,9 +58,9 @@ def send(
         nonlocal acknowledged
         acknowledged += n_records
 
-    with output.progress() as report:
+    with reachable(settings) as reached, output.progress() as report:
         try:
-            n_sent = asyncio.run(_send(settings, records, rate, count, report))
+            n_sent = asyncio.run(_send(reached, records, rate, count, report))
         except KeyboardInterrupt:
             output.note(f"{acknowledged:,} events were acknowledged before the interruption")
             raise
