@@ -64,9 +64,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"of {','.join(PEERS)}; 'none' for ours alone",
     )
     parser.add_argument("--rounds", type=_natural, default=3, help="measured runs of each (default 3)")
-    parser.add_argument(
-        "--events", type=_natural, default=1_000_000, help="backlog of ours (default 1,000,000)"
-    )
+    parser.add_argument("--events", type=_natural, default=500_000, help="backlog of ours (default 500,000)")
     parser.add_argument("--customers", type=_natural, default=20_000, help="default 20,000")
     parser.add_argument("--partitions", type=_natural, default=4, help="default 4")
     parser.add_argument("--seed", type=int, default=7, help="of the workload (default 7)")

@@ -119,7 +119,7 @@ settings of our worker: {settings or "all defaults"}.
         rates, summary = self.rates(), self.summary()
         app = self._spreads(lambda run: run.window.app_us)
         broker = self._spreads(lambda run: run.window.broker_us)
-        text = "Ours is: how many times as fast; in brackets, how many times less CPU per event, broker included."
+        text = "Ours is: times as fast (in brackets: times less CPU per event, broker included)."
         lines = ["## Throughput on a preloaded backlog", "", text, "", *_table_head(SUMMARY_COLUMNS)]
         for contestant in self.contestants:
             name = contestant.name
