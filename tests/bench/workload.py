@@ -20,7 +20,7 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 
 TERM_DAYS = 45
-"""Deadlines lie beyond the end: by the wall clock, a backlog breaks every promise that is kept later in it."""
+"""Deadlines lie beyond the end: by the wall clock, a backlog breaks each promise that is kept later in it."""
 
 MIX = {"purchase": 0.50, "delivery": 0.30, "ticket": 0.08, "survey": 0.12}
 
