@@ -20,7 +20,7 @@ __all__ = ["PROMISE_COLUMNS", "PromiseSums", "apply", "evidence_of"]
 
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
-SETTLED_S = 14 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
+SETTLED_S = 7 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
 
 Event = tuple[Ints, NDArray[np.uint32], NDArray[np.uint32], Ints]
 
