@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -191,16 +191,43 @@ def read(record: SourceRecord, now_ms: int) -> Event:
     return event
 
 
+class Several(list[Any]):
+    """Values of a name that is given more than once: each must be valid, the last counts."""
+
+
 def _json(value: bytes) -> Any:
     try:
-        # bytes that are no UTF-8 matter only in a field that is used: lone surrogates here, see `_used`
-        return json.loads(value.decode("utf-8", "surrogateescape"), parse_constant=_no_json)
+        # bytes that are no UTF-8 matter only in a field that is used: they become U+DC80..DCFF, see `_used`
+        text = value.decode("utf-8", "surrogateescape")
+        found = json.loads(text, parse_constant=_no_json, object_pairs_hook=_object)
+        broken = any(
+            "\ud800" <= c < "\udc80" or "\udcff" < c <= "\udfff" for word in _words(found) for c in word
+        )
     except (ValueError, RecursionError) as error:
         raise Refused("invalid_json") from error
+    if broken:
+        raise Refused("invalid_json")
+    return found
 
 
 def _no_json(name: str) -> Any:
     raise ValueError(name)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Several] = {}
+    for name, value in pairs:
+        values.setdefault(name, Several()).append(value)
+    return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
+
+
+def _words(found: Any) -> Iterator[str]:
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, list | dict):
+        yield from (word for each in found for word in _words(each))
+        if isinstance(found, dict):
+            yield from (word for each in found.values() for word in _words(each))
 
 
 def _interaction(value: bytes, headers: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
@@ -216,8 +243,9 @@ def _interaction(value: bytes, headers: Iterable[tuple[str, bytes]]) -> dict[str
 
 
 def _event(body: dict[str, Any]) -> Event:
-    kind = body.get("type")
-    if not isinstance(kind, str):
+    given = body.get("type")
+    kind, *again = given if isinstance(given, Several) else [given]
+    if not isinstance(kind, str) or any(other != kind for other in again):
         raise Refused("invalid_field")
     if kind not in OWN:
         raise Refused("unknown_type")
@@ -234,8 +262,9 @@ def _event(body: dict[str, Any]) -> Event:
 
 
 def _used(body: dict[str, Any], name: str, check: Check, default: Any) -> Any:
-    value = body.get(name, default)
-    if value is REQUIRED or not (check(value) or (value is None and default is None)):
+    given = body.get(name, default)
+    *_, value = values = given if isinstance(given, Several) else [given]
+    if value is REQUIRED or not all(check(v) or (v is None and default is None) for v in values):
         raise Refused("invalid_field")
     if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise Refused("invalid_json")
