@@ -25,7 +25,7 @@ TRUST_WORDS: dict[str, tuple[str, str]] = {
 
 CHURN_WORDS: dict[str, tuple[str, str]] = {
     "newcomer": ("where every buyer starts", "where every buyer starts"),
-    "frequency": ("bought seldom", "bought often"),
+    "frequency": ("bought seldom", "has come back to buy"),
     "silence": ("silent for longer than usual", "bought just now"),
     "contract": ("where every subscriber starts", "where every subscriber starts"),
     "cancellation": ("the contract is ending or was cancelled", "the contract runs on"),
