@@ -98,7 +98,13 @@ TYPES = tuple(OWN_FIELDS)
 
 
 def history(
-    seed: int, n: int, customers: int = 5, days: float = 120.0, types: Sequence[str] = TYPES, refs: int = 1
+    seed: int,
+    n: int,
+    customers: int = 5,
+    days: float = 120.0,
+    types: Sequence[str] = TYPES,
+    refs: int = 1,
+    late_days: int = 30,
 ) -> list[Body]:
     """`n` interactions over `days`, mostly in time order, one in five late; event ids are distinct."""
     chance = random.Random(seed)
@@ -106,7 +112,7 @@ def history(
     for i in range(n):
         time_ms = START_MS + int((i + 1) / n * days * DAY_MS)
         if chance.random() < 0.2:
-            time_ms -= chance.randrange(30 * DAY_MS)
+            time_ms -= chance.randrange(late_days * DAY_MS)
         kind = chance.choice([*types, *types, types[0]])
         who = f"c{chance.randrange(customers)}"
         common = {"type": kind, "event_id": f"e{i}", "customer_id": who, "occurred_at": iso(time_ms)}
@@ -128,7 +134,12 @@ def records(found: Iterable[Body]) -> list[FileRecord]:
 
 
 def bodies(
-    max_size: int = 40, customers: int = 3, types: Sequence[str] = TYPES, refs: int = 1, days: float = 120.0
+    max_size: int = 40,
+    customers: int = 3,
+    types: Sequence[str] = TYPES,
+    refs: int = 1,
+    days: float = 120.0,
+    late_days: int = 30,
 ) -> st.SearchStrategy[list[Body]]:
     """Histories with distinct event ids. With `refs` 1 a customer has two promises at most."""
     return st.builds(
@@ -139,6 +150,7 @@ def bodies(
         days=st.floats(0.0, days),
         types=st.just(types),
         refs=st.just(refs),
+        late_days=st.just(late_days),
     )
 
 

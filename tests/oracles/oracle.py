@@ -55,6 +55,11 @@ class Oracle:
         self.outcomes[outcome] += 1
         return outcome
 
+    def forget(self, customer_id: str) -> None:
+        """Erase a customer; who comes again under this name starts from nothing."""
+        for known in (self.events, self._recent, self._past, self._present):
+            known.pop(customer_id, None)
+
     def customer(self, customer_id: str) -> Memory:
         """What is remembered of a customer now."""
         return self._after(self._present, customer_id, len(self.events[customer_id]))

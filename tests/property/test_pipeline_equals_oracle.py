@@ -55,7 +55,7 @@ def run(
     law=st.sampled_from([RULES, HELD]),
     sweeps=st.booleans(),
 )
-@settings(max_examples=100)
+@settings(max_examples=200)
 def test_every_score_alert_and_row_is_the_oracles(
     history: list[Body],
     again: list[tuple[int, int]],
