@@ -154,7 +154,7 @@ class CustomerTable:
                 "the changelog holds a value that is not a state row", hint="check --app-id and the topic"
             )
         layouts = np.unique(loaded["layout"])
-        if layouts.tolist() != [LAYOUT_VERSION]:
+        if set(layouts.tolist()) - {LAYOUT_VERSION}:
             raise StateError(
                 f"stored rows have layout {layouts.tolist()}, this worker writes layout {LAYOUT_VERSION}",
                 hint=REBUILD,

@@ -114,6 +114,11 @@ def test_foreign_or_torn_bytes_are_refused(says: str, beside: str) -> None:
     assert refused.value.hint
 
 
+def test_nothing_to_load_is_fine() -> None:
+    """An empty changelog gives an empty table."""
+    assert len(restored([])) == 0
+
+
 def test_empty_value_is_refused() -> None:
     """No bytes are not a tombstone."""
     with pytest.raises(StateError):
