@@ -3,17 +3,45 @@
 Texts are codes with parameters; a person's language is chosen at the edge (`cli/explain.py`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from stream.model.columns import Floats
 from stream.model.evidence import DIMENSION_OF
 from stream.model.parameters import Parameters
-from stream.model.risk import TERMS
+from stream.model.risk import TERMS, days_since_1990
 from stream.model.score import Facts, Scores
 from stream.model.trust import ALL_CAUSES
 
-__all__ = ["Explanation", "Reason", "explain"]
+__all__ = ["UNITS", "USUAL_GRADE", "Explanation", "Observations", "Reason", "explain", "observations"]
+
+
+USUAL_GRADE = 0.0
+UNITS = {
+    "frequency": "days with a purchase",
+    "silence": "days since the last purchase",
+    "trust": "points",
+    "overdue_promises": "open promises overdue",
+    "payment_failures": "recent failed payments",
+    "engagement_fall": "engagements a month",
+}
+
+
+@dataclass(slots=True)
+class Observations:
+    """What was seen of n customers behind each contribution; nan where a code needs no number.
+
+    Attributes:
+        trust: (n, len(ALL_CAUSES)) mean grade in [-1, 1]; usual is `USUAL_GRADE`.
+        churn: (n, len(TERMS)) in the unit of `UNITS`.
+        churn_usual: the same shape.
+    """
+
+    trust: Floats
+    churn: Floats
+    churn_usual: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,60 +84,77 @@ def explain(facts: Facts, scores: Scores, now_ms: int, parameters: Parameters, i
     """Every reason of customer `i`, largest first."""
     risk = float(scores.risk.churn_risk[i])
     known = not np.isnan(risk)
-    churn = _churn_reasons(facts, scores, now_ms, parameters, i) if known else []
+    seen = observations(facts, scores, now_ms, parameters)
     return Explanation(
         trust=float(scores.trust.trust[i]),
         trust_base=100.0 * parameters.trust.base_rate,
-        trust_reasons=_trust_reasons(facts, scores, i),
+        trust_reasons=_trust_reasons(seen, scores, i),
         churn_risk=risk if known else None,
         churn_log_odds=float(scores.risk.contributions[i].sum()) if known else None,
-        churn_reasons=churn,
+        churn_reasons=_churn_reasons(seen, scores, i) if known else [],
     )
 
 
-def _largest_first(reasons: list[Reason]) -> list[Reason]:
+def _largest_first(reasons: Iterable[Reason]) -> list[Reason]:
     return sorted((r for r in reasons if r.contribution != 0.0), key=lambda r: (-abs(r.contribution), r.code))
 
 
-def _trust_reasons(facts: Facts, scores: Scores, i: int) -> list[Reason]:
-    reasons = []
-    for k, cause in enumerate(ALL_CAUSES):
-        good, bad = float(facts.positive[i, k]), float(facts.negative[i, k])
-        grade = (good - bad) / (good + bad) if good + bad > 0.0 else None
-        reasons.append(
-            Reason(
-                code=cause,
-                contribution=float(scores.trust.contributions[i, k]),
-                observed=grade,
-                usual=0.0,
-                unit="mean grade, -1 to 1",
-                dimension=DIMENSION_OF[cause],
-            )
-        )
-    return _largest_first(reasons)
-
-
-def _churn_reasons(facts: Facts, scores: Scores, now_ms: int, parameters: Parameters, i: int) -> list[Reason]:
-    risk = facts.risk
-    days = int(risk.purchase_days[i])
-    gap = float(risk.last_day[i] - risk.first_day[i]) / (days - 1) if days > 1 else None
-    silence = (now_ms - 631_152_000_000) / 86_400_000.0 - float(risk.last_day[i])
-    per_month = np.log(2.0) * 30.0
-    statistics = parameters.statistics
-    seen: dict[str, tuple[float | None, float | None, str]] = {
-        "frequency": (float(days), None, "days with a purchase"),
-        "silence": (silence, gap, "days since the last purchase"),
-        "trust": (float(scores.trust.trust[i]), 100.0 * parameters.trust.base_rate, "points"),
-        "overdue_promises": (float(risk.overdue[i]), 0.0, "open promises overdue"),
-        "payment_failures": (float(risk.payment_failures[i]), 0.0, "recent failed payments"),
+def observations(facts: Facts, scores: Scores, now_ms: int, parameters: Parameters) -> Observations:
+    """The fact behind each contribution of n customers, and what would be usual beside it."""
+    risk, statistics = facts.risk, parameters.statistics
+    n = len(scores.trust.trust)
+    evidence = facts.positive + facts.negative
+    with np.errstate(invalid="ignore", divide="ignore"):
+        grade = (facts.positive - facts.negative) / evidence
+        gap = (risk.last_day - risk.first_day) / (risk.purchase_days - 1)
+    days = days_since_1990(now_ms)
+    a_month = np.log(2.0) * 30.0  # a sum of half-life h settles at rate h / ln 2
+    nothing, none_usual = np.full(n, np.nan), np.zeros(n)
+    seen = {
+        "frequency": (risk.purchase_days.astype(np.float64), nothing),
+        "silence": (days - risk.last_day, np.where(risk.purchase_days > 1, gap, np.nan)),
+        "trust": (scores.trust.trust, np.full(n, 100.0 * parameters.trust.base_rate)),
+        "overdue_promises": (risk.overdue.astype(np.float64), none_usual),
+        "payment_failures": (risk.payment_failures, none_usual),
         "engagement_fall": (
-            float(risk.engagement_short[i]) * per_month / statistics.engagement_short_days,
-            float(risk.engagement_long[i]) * per_month / statistics.engagement_long_days,
-            "engagements a month",
+            risk.engagement_short * (a_month / statistics.engagement_short_days),
+            risk.engagement_long * (a_month / statistics.engagement_long_days),
         ),
     }
-    reasons = []
-    for k, term in enumerate(TERMS):
-        observed, usual, unit = seen.get(term, (None, None, ""))
-        reasons.append(Reason(term, float(scores.risk.contributions[i, k]), observed, usual, unit))
-    return _largest_first(reasons)
+    pairs = [seen.get(term, (nothing, nothing)) for term in TERMS]
+    return Observations(
+        trust=grade,
+        churn=np.stack([observed for observed, _ in pairs], axis=1),
+        churn_usual=np.stack([usual for _, usual in pairs], axis=1),
+    )
+
+
+def _trust_reasons(seen: Observations, scores: Scores, i: int) -> list[Reason]:
+    return _largest_first(
+        Reason(
+            code=cause,
+            contribution=float(scores.trust.contributions[i, k]),
+            observed=_number(seen.trust[i, k]),
+            usual=USUAL_GRADE,
+            unit="mean grade, -1 to 1",
+            dimension=DIMENSION_OF[cause],
+        )
+        for k, cause in enumerate(ALL_CAUSES)
+    )
+
+
+def _churn_reasons(seen: Observations, scores: Scores, i: int) -> list[Reason]:
+    return _largest_first(
+        Reason(
+            code=term,
+            contribution=float(scores.risk.contributions[i, k]),
+            observed=_number(seen.churn[i, k]),
+            usual=_number(seen.churn_usual[i, k]),
+            unit=UNITS.get(term, ""),
+        )
+        for k, term in enumerate(TERMS)
+    )
+
+
+def _number(value: np.float64) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -19,7 +19,7 @@ from stream.model.churn import logit_no_purchase
 from stream.model.columns import Floats, Ints
 from stream.model.parameters import Churn, Parameters, Risk
 
-__all__ = ["ABSENT_REASON", "BASE_TERMS", "TERMS", "RiskFacts", "RiskScores", "churn_risk"]
+__all__ = ["ABSENT_REASON", "BASE_TERMS", "TERMS", "RiskFacts", "RiskScores", "churn_risk", "days_since_1990"]
 
 TERMS = (
     "newcomer",
@@ -86,7 +86,7 @@ class RiskScores:
 
 
 def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Parameters) -> RiskScores:
-    """Risk that the customer buys nothing, or does not renew, within the horizon."""
+    """Risk that the customer buys nothing, or does not renew, within the horizon; `trust` without recovery."""
     n = len(trust)
     terms = np.zeros((n, len(TERMS)))
     buys = (facts.purchase_days > 0) & ~facts.contractual
@@ -107,7 +107,7 @@ def _purchase_terms(facts: RiskFacts, buys: Bools, now_ms: int, churn: Churn) ->
     first, last = facts.first_day[buys], facts.last_day[buys]
     x = (facts.purchase_days[buys] - 1).astype(np.float64)
     t_x = (last - first) / 7.0
-    age = np.maximum(_days_since_1990(now_ms) - first, last - first) / 7.0
+    age = np.maximum(days_since_1990(now_ms) - first, last - first) / 7.0
     horizon = churn.horizon_days / 7.0
     zero = np.zeros_like(x)
     newcomer = logit_no_purchase(zero, zero, zero, horizon, churn.mbg)
@@ -116,7 +116,8 @@ def _purchase_terms(facts: RiskFacts, buys: Bools, now_ms: int, churn: Churn) ->
     return np.stack([newcomer, fresh - newcomer, now - fresh], axis=1)
 
 
-def _days_since_1990(now_ms: int) -> float:
+def days_since_1990(now_ms: int) -> float:
+    """Days, with fraction, since 1990-01-01 UTC: the unit of `RiskFacts.first_day`."""
     return (now_ms - 631_152_000_000) / 86_400_000.0
 
 

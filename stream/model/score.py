@@ -48,6 +48,7 @@ class Scores:
                 trust.alpha[chosen],
                 trust.beta[chosen],
                 trust.contributions[chosen],
+                trust.unrecovered[chosen],
             ),
             risk=risk_model.RiskScores(risk.churn_risk[chosen], risk.contributions[chosen]),
             trust_centi=self.trust_centi[chosen],
@@ -58,7 +59,7 @@ class Scores:
 def score(facts: Facts, now_ms: int, parameters: Parameters) -> Scores:
     """Score n customers; `trust_centi` and `risk_e4` are the published roundings (-1 = absent)."""
     trust = trust_model.trust(facts.positive, facts.negative, parameters.trust)
-    risk = risk_model.churn_risk(facts.risk, trust.trust, now_ms, parameters)
+    risk = risk_model.churn_risk(facts.risk, trust.unrecovered, now_ms, parameters)
     return Scores(
         trust=trust,
         risk=risk,

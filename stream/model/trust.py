@@ -44,6 +44,7 @@ class TrustScores:
         alpha: (n,) first Beta parameter, R + aW.
         beta: (n,) second Beta parameter, S + (1-a)W.
         contributions: (n, K) points; the base rate 100a plus their sum is the trust.
+        unrecovered: (n,) trust as it would be without recovery, at most trust; the churn risk uses this one.
     """
 
     trust: Floats
@@ -51,6 +52,7 @@ class TrustScores:
     alpha: Floats
     beta: Floats
     contributions: Floats
+    unrecovered: Floats
 
 
 def trust(positive: Floats, negative: Floats, parameters: Trust) -> TrustScores:
@@ -63,12 +65,14 @@ def trust(positive: Floats, negative: Floats, parameters: Trust) -> TrustScores:
     alpha = good.sum(axis=1) + base * prior
     beta = bad.sum(axis=1) + (1.0 - base) * prior
     total = alpha + beta
+    recovered = good[:, RECOVERY]
     return TrustScores(
         trust=100.0 * alpha / total,
         uncertainty=prior / total,
         alpha=alpha,
         beta=beta,
         contributions=100.0 * ((1.0 - base) * good - base * bad) / total[:, None],
+        unrecovered=100.0 * (alpha - recovered) / (total - recovered),
     )
 
 
@@ -77,8 +81,8 @@ def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Fl
 
     With A = R + aW and D = R + S' + W (S' the negative evidence that is not failure) and failures F,
     (A + rho) / (D + F + rho) <= A / D  <=>  rho <= A F / (D - A). De Matos, Henrique & Rossi (2007):
-    recovery restores
-    satisfaction, it does not buy more than was lost.
+    recovery restores satisfaction, it does not buy more than was lost; nor does it bring people back, so the
+    churn risk is computed without it.
     """
     failures = bad[:, FAILURES].sum(axis=1)
     a = good.sum(axis=1) - good[:, RECOVERY] + base * prior

@@ -39,8 +39,8 @@ class Score:
 
 def score(memory: Memory, now_ms: int, p: Parameters) -> Score:
     """Both scores of a customer at a time."""
-    trust, uncertainty = _trust(memory, now_ms, p)
-    risk = _churn_risk(memory, trust, now_ms, p)
+    trust, unrecovered, uncertainty = _trust(memory, now_ms, p)
+    risk = _churn_risk(memory, unrecovered, now_ms, p)
     return Score(
         trust=round(trust * 100.0) / 100.0,
         uncertainty=round(uncertainty, 4),
@@ -53,7 +53,8 @@ def _decay(now_ms: int, half_life_days: float) -> float:
     return math.pow(2.0, -(now_ms - LANDMARK_MS) / (half_life_days * DAY_MS))
 
 
-def _trust(memory: Memory, now_ms: int, p: Parameters) -> tuple[float, float]:
+def _trust(memory: Memory, now_ms: int, p: Parameters) -> tuple[float, float, float]:
+    """(trust, trust without recovery, uncertainty)."""
     good, bad = dict(memory.good), dict(memory.bad)
     for terms in memory.settled.values():
         for cause, plus, minus in terms:
@@ -74,12 +75,13 @@ def _trust(memory: Memory, now_ms: int, p: Parameters) -> tuple[float, float]:
     failures = sum(bad[cause] for cause in FAILURES)
     other_bad = sum(bad.values()) - failures + (1.0 - a) * W
     without_recovery = sum(good.values()) - good["recovery"] + a * W
+    unrecovered = 100.0 * without_recovery / (without_recovery + sum(bad.values()) + (1.0 - a) * W)
     good["recovery"] = min(good["recovery"], without_recovery * failures / other_bad)
     total = sum(good.values()) + sum(bad.values()) + W
-    return 100.0 * (sum(good.values()) + a * W) / total, W / total
+    return 100.0 * (sum(good.values()) + a * W) / total, unrecovered, W / total
 
 
-def _churn_risk(memory: Memory, trust: float, now_ms: int, p: Parameters) -> float | None:
+def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) -> float | None:
     latest, risk = memory.latest, p.risk
     ended, cancel, renewed = latest.get("ended", 0), latest.get("cancel", 0), latest.get("renewed", 0)
     if ended or cancel or renewed:
@@ -98,7 +100,7 @@ def _churn_risk(memory: Memory, trust: float, now_ms: int, p: Parameters) -> flo
         return None
     overdue = sum(promise.overdue(now_ms, p) > 0.0 for promise in memory.promises.values())
     failures = memory.payment_failures * _decay(now_ms, p.statistics.payment_failure_days)
-    log_odds += risk.trust_per_50_points * (100.0 * p.trust.base_rate - trust) / 50.0
+    log_odds += risk.trust_per_50_points * (100.0 * p.trust.base_rate - unrecovered) / 50.0
     log_odds += risk.overdue_promise * min(overdue, 3)
     log_odds += risk.payment_failure * min(failures, 3.0)
     log_odds += risk.engagement_fall * _halvings(memory, now_ms, p)

@@ -105,7 +105,7 @@ EFFECTS: dict[str, tuple[str, list[Body], dict[str, str]]] = {
     "left the programme": ("loyalty", [step("loyalty", kind="left")], {"trust": DOWN}),
     "a referral": ("referral", [step("referral")], {"trust": UP}),
     "a breach": ("incident", [step("incident", kind="breach")], {"trust": DOWN, "churn_risk": UP}),
-    "an apology": ("recovery", [step("recovery", kind="apology")], {"trust": UP}),
+    "an apology": ("recovery", [step("recovery", kind="apology")], {"trust": UP, "churn_risk": SAME}),
     "a profile": ("profile", [step("profile", tier="gold")], {"tier": UP, "trust": SAME, "churn_risk": SAME}),
 }
 HOLDS: dict[str, Callable[[float, float], bool]] = {

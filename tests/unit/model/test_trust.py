@@ -64,7 +64,9 @@ def test_recovery_never_buys_more_than_was_lost(good: Floats, bad: Floats, model
     unrecovered[:, RECOVERY] = 0.0
     now = trust(good, bad, model).trust
     assert (now <= trust(unrecovered, blameless, model).trust + 1e-9).all()
-    assert (now >= trust(unrecovered, bad, model).trust - 1e-9).all()
+    without = trust(unrecovered, bad, model).trust
+    assert (now >= without - 1e-9).all()
+    assert trust(good, bad, model).unrecovered == pytest.approx(without, abs=1e-9)
 
 
 def test_recovery_of_an_innocent_changes_nothing() -> None:
