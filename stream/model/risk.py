@@ -86,7 +86,7 @@ class RiskScores:
 
 
 def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Parameters) -> RiskScores:
-    """Risk that the customer buys nothing, or does not renew, within the horizon; `trust` without recovery."""
+    """Risk of no purchase, or no renewal, within the horizon; `trust` is the one without recovery."""
     n = len(trust)
     terms = np.zeros((n, len(TERMS)))
     buys = (facts.purchase_days > 0) & ~facts.contractual
