@@ -1,23 +1,20 @@
 """`kizuna topics create|check`: the declared topics on a cluster."""
 
-import logging
 from typing import Annotated
 
 import typer
 
 from stream.cli import output
+from stream.cli.where import reachable
 from stream.config import Settings, load
 from stream.engine.topics import check_topics, create_topics, declared
 
 __all__ = ["topics"]
 
-# What aiokafka says of a cluster out of reach, our error says in one sentence.
-logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-
 topics = typer.Typer(no_args_is_help=False)
 
 Bootstrap = Annotated[
-    str | None, typer.Option(help="Kafka's address, host:port.", show_default="from the settings")
+    str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
 ]
 Prefix = Annotated[str | None, typer.Option(help="Put before every topic's name.", show_default="none")]
 Partitions = Annotated[int | None, typer.Option(help="Of every topic.", show_default="4")]
@@ -34,12 +31,13 @@ def create(
 ) -> None:
     """Make the declared topics that are missing; those that exist are left as they are.
 
-    Example: kizuna topics create --bootstrap 127.0.0.1:19092 --partitions 8
+    Example: kizuna topics create --partitions 8
     """
-    settings = load(
+    named = load(
         bootstrap=bootstrap, topic_prefix=topic_prefix, partitions=partitions, replication=replication
     )
-    created = create_topics(settings)
+    with reachable(named) as settings:
+        created = create_topics(settings)
     if json:
         output.json_line({"created": created, "existing": sorted(_names(settings) - set(created))})
         return
@@ -57,10 +55,11 @@ def check(
 ) -> None:
     """Compare the cluster's topics with the declared ones; a worker starts only on topics that pass.
 
-    Example: kizuna topics check --bootstrap 127.0.0.1:19092
+    Example: kizuna topics check --bootstrap kafka.example:9092
     """
-    settings = load(bootstrap=bootstrap, topic_prefix=topic_prefix, partitions=partitions)
-    check_topics(settings)
+    named = load(bootstrap=bootstrap, topic_prefix=topic_prefix, partitions=partitions)
+    with reachable(named) as settings:
+        check_topics(settings)
     if json:
         output.json_line({"checked": sorted(_names(settings)), "as_declared": True})
     else:

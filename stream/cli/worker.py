@@ -9,7 +9,9 @@ __all__ = ["worker"]
 
 
 def worker(
-    bootstrap: Annotated[str | None, typer.Option(help="Kafka's address, host:port.")] = None,
+    bootstrap: Annotated[
+        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
+    ] = None,
     app_id: Annotated[
         str | None, typer.Option(help="Group, transactions and changelog are named after it.")
     ] = None,
@@ -39,9 +41,10 @@ def worker(
     Example: kizuna worker --bootstrap 127.0.0.1:9092 --metrics-port 9108
     """
     from stream.bootstrap import run_worker
+    from stream.cli.where import reachable
     from stream.config import load
 
-    settings = load(
+    named = load(
         bootstrap=bootstrap,
         app_id=app_id,
         topic_prefix=topic_prefix,
@@ -57,4 +60,5 @@ def worker(
         metrics_port=metrics_port,
         log_format=log_format,
     )
-    raise typer.Exit(run_worker(settings))
+    with reachable(named) as settings:
+        raise typer.Exit(run_worker(settings))

@@ -9,7 +9,7 @@ the model's log-odds. Contractual customers (any subscription event) have a decl
 either the risk is absent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,10 @@ class RiskFacts:
     cancel_requested: Bools
     ended: Bools
     term_end_ms: Ints
+
+    def of(self, chosen: Ints) -> "RiskFacts":
+        """The facts of some of the customers."""
+        return RiskFacts(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
 
 @dataclass(slots=True)

@@ -28,6 +28,10 @@ class Facts:
     negative: Floats
     risk: RiskFacts
 
+    def of(self, chosen: NDArray[np.int64]) -> "Facts":
+        """The facts of some of the customers."""
+        return Facts(self.positive[chosen], self.negative[chosen], self.risk.of(chosen))
+
 
 @dataclass(slots=True)
 class Scores:

@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import numpy as np
-
 from stream.pipeline import DeadLetter, Effects, FileRecord, Pipeline
-from stream.pipeline.encode import encode_scores, top_reasons
 from stream.state.table import CustomerTable
 
 __all__ = ["BATCH", "Replay", "replay", "scores_at"]
@@ -102,22 +99,9 @@ def replay(
 
 def scores_at(pipeline: Pipeline, table: CustomerTable, time_ms: int) -> Iterator[bytes]:
     """ScoreV1 of every customer at a time, as JSON, in the order in which customers first appeared."""
-    keys, scores = pipeline.scores(table, time_ms)
-    before = table.rows[table.live(0, table.n_rows)]
-    for start in range(0, len(keys), SLICE):
-        chosen = np.arange(start, min(start + SLICE, len(keys)))
-        some = scores.of(chosen)
-        names = keys[start : start + SLICE]
-        records = encode_scores(
-            names,
-            before[chosen],
-            some,
-            top_reasons(some),
-            time_ms,
-            pipeline.parameters,
-            pipeline.model_version,
-        )
-        yield from (value for _key, value in records)
+    rows = table.live(0, table.n_rows)
+    for start in range(0, len(rows), SLICE):
+        yield from pipeline.score_records(table, rows[start : start + SLICE], time_ms)
 
 
 def _runs(records: Iterable[FileRecord], size: int) -> Iterator[list[FileRecord]]:

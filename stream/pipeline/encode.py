@@ -1,8 +1,7 @@
 """Columns -> records: scores and alerts as the contracts say, rounded as published."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice, repeat
-from typing import Literal
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +12,12 @@ from schemas.score import Reason, ScoreV1
 from stream.alerts.evaluate import State, Transition, alert_id
 from stream.model.columns import Floats
 from stream.model.parameters import Parameters
-from stream.model.risk import ABSENT_REASON, BASE_TERMS, TERMS
+from stream.model.risk import ABSENT_REASON
 from stream.model.score import Scores
-from stream.model.trust import ALL_CAUSES, interval
+from stream.model.trust import interval
 
-__all__ = ["TOP_REASONS", "encode_alert", "encode_scores", "rfc3339", "top_reasons"]
+__all__ = ["encode_alert", "encode_scores", "rfc3339"]
 
-TOP_REASONS = 3  # per score; all of them on demand (`explain`)
-MIN_POINTS = 0.005  # a trust reason below the published rounding says nothing
-MIN_LOG_ODDS = 0.0005
-MOVING = [k for k, term in enumerate(TERMS) if term not in BASE_TERMS]  # a base is the same for everybody
-MOVING_TERMS = tuple(TERMS[k] for k in MOVING)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +41,7 @@ def encode_scores(
         keys: (n,) customer ids.
         before: (n,) rows as they were before this publication: previous values, counters, segment.
         scores: of the n customers.
-        reasons: of the n customers (`top_reasons`).
+        reasons: of the n customers (`reasons.top_reasons`).
         now_ms: time of the scores.
         parameters: of the model.
         model_version: stamped on every record.
@@ -82,30 +76,6 @@ def _or_none(values: Floats, known: NDArray[np.bool_]) -> list[float | None]:
     if known.all():
         return list(values.tolist())
     return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]
-
-
-def top_reasons(scores: Scores) -> list[list[Reason]]:
-    """The largest reasons of each of n customers, trust first; at most `TOP_REASONS` per score."""
-    trust = _top(scores.trust.contributions, "trust", ALL_CAUSES, MIN_POINTS, 2)
-    risk = _top(scores.risk.contributions[:, MOVING], "churn_risk", MOVING_TERMS, MIN_LOG_ODDS, 4)
-    return [a + b for a, b in zip(trust, risk, strict=True)]
-
-
-def _top(
-    contributions: Floats,
-    score: Literal["trust", "churn_risk"],
-    codes: tuple[str, ...],
-    least: float,
-    digits: int,
-) -> list[list[Reason]]:
-    """The largest contributions of each customer by size; shape (n, k) in, n lists out."""
-    largest = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :TOP_REASONS]
-    values = np.take_along_axis(contributions, largest, axis=1)
-    telling = np.abs(values) >= least  # sorted by size, so a prefix of each row
-    names = np.array(codes, object)[largest[telling]].tolist()
-    rounded = np.round(values[telling], digits).tolist()
-    flat = (Reason(score, name, value) for name, value in zip(names, rounded, strict=True))
-    return [list(islice(flat, count)) for count in telling.sum(axis=1).tolist()]
 
 
 def encode_alert(

@@ -7,6 +7,7 @@ multiple of `event_clock_sweep_days`, so that a replay hears silence at the time
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from stream.alerts.evaluate import State, Transition, Values, evaluate
 from stream.alerts.rules import Rules
 from stream.model.columns import MS_PER_DAY, Ints
-from stream.model.explain import Explanation, explain
+from stream.model.explain import Explanation, explain, observations
 from stream.model.parameters import Parameters
-from stream.model.score import Scores, score
+from stream.model.score import Facts, Scores, score
 from stream.pipeline.columns import columns
 from stream.pipeline.decode import Decoded, decode, type_name
 from stream.pipeline.effects import Effects
-from stream.pipeline.encode import encode_alert, encode_scores, top_reasons
+from stream.pipeline.encode import encode_alert, encode_scores
+from stream.pipeline.reasons import top_reasons
 from stream.pipeline.record import Record
 from stream.state.apply import apply
 from stream.state.facts import facts
@@ -122,11 +124,16 @@ class Pipeline:
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
             publish = self._moved(scores, store) | (store["alert_state"] != alerts_before).any(axis=1)
         if publish.any():
-            self._encode(table.key_list(rows), store, scores, publish, transitions, now_ms, effects)
-        store["seq"][publish] += 1
-        store["trust_centi"][publish] = scores.trust_centi[publish]
-        store["risk_e4"][publish] = scores.risk_e4[publish]
-        put(table.rows, rows[publish], store if publish.all() else take(store, np.flatnonzero(publish)))
+            chosen = np.flatnonzero(publish)
+            known, scores, before = known.of(chosen), scores.of(chosen), take(store, chosen)
+            keys = table.key_list(rows[chosen])
+            moved = [
+                replace(each, customer=int(np.searchsorted(chosen, each.customer))) for each in transitions
+            ]
+            self._encode(keys, before, known, scores, moved, now_ms, effects)
+            before["seq"] += 1
+            before["trust_centi"], before["risk_e4"] = scores.trust_centi, scores.risk_e4
+            put(table.rows, rows[chosen], before)
         return rows[publish]
 
     def _moved(self, scores: Scores, store: NDArray[np.void]) -> NDArray[np.bool_]:
@@ -139,27 +146,22 @@ class Pipeline:
     def _encode(
         self,
         keys: list[bytes],
-        store: NDArray[np.void],
+        before: NDArray[np.void],
+        known: Facts,
         scores: Scores,
-        publish: NDArray[np.bool_],
         transitions: list[Transition],
         now_ms: int,
         effects: Effects,
     ) -> None:
-        """Records of the customers to publish; every transition's customer is among them."""
-        chosen = np.flatnonzero(publish)
-        some = scores if len(chosen) == len(keys) else scores.of(chosen)
-        names = [keys[i] for i in chosen.tolist()]
-        reasons = top_reasons(some)
-        before = store if some is scores else take(store, chosen)
+        """Records of n customers and of their transitions."""
+        reasons = top_reasons(scores, observations(known, scores, now_ms, self.parameters))
         effects.scores += encode_scores(
-            names, before, some, reasons, now_ms, self.parameters, self.model_version
+            keys, before, scores, reasons, now_ms, self.parameters, self.model_version
         )
-        place = {i: at for at, i in enumerate(chosen.tolist())} if transitions else {}
         for transition in transitions:
             i = transition.customer
             record = encode_alert(
-                keys[i], store[i], scores, reasons[place[i]], transition, self.parameters, self._versions
+                keys[i], before[i], scores, reasons[i], transition, self.parameters, self._versions
             )
             effects.alerts.append(record)
             effects.alert_log.append(record)
@@ -180,6 +182,14 @@ class Pipeline:
         return table.key_list(rows), score(
             facts(table, rows, now_ms, self.parameters), now_ms, self.parameters
         )
+
+    def score_records(self, table: CustomerTable, rows: Ints, now_ms: int) -> list[bytes]:
+        """ScoreV1 of some customers at a time, as they would be published; nothing changes."""
+        known = facts(table, rows, now_ms, self.parameters)
+        effects = Effects()
+        scores = score(known, now_ms, self.parameters)
+        self._encode(table.key_list(rows), take(table.rows, rows), known, scores, [], now_ms, effects)
+        return [value for _, value in effects.scores]
 
     def bands(self, table: CustomerTable) -> dict[tuple[str, str], int]:
         """Customers by (score, band) of their last published values; bands of a fifth of the scale."""
