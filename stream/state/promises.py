@@ -151,14 +151,15 @@ def _places_in_tails(
         at = np.flatnonzero(tail.promises["ref"] == ref[i])
         if len(at):
             places[i] = int(at[0])
-        elif not has_room[i]:
-            settled = _settled(tail.promises, time_s[i : i + 1])
-            if settled.any():
-                _fold(store, np.full(int(settled.sum()), row), tail.promises[settled], parameters)
-                tail.promises = tail.promises[~settled]
+            continue
+        settled = _settled(tail.promises, time_s[i : i + 1])
+        if settled.any():
+            _fold(store, np.full(int(settled.sum()), row), tail.promises[settled], parameters)
+            tail.promises = tail.promises[~settled]
+        if not has_room[i]:
             entry = np.zeros(1, model.PROMISE)
             entry["ref"] = ref[i]
-            tail.promises = np.concatenate([tail.promises, entry])
+            tail.promises = _joined([tail.promises, entry])
             places[i] = len(tail.promises) - 1
     return places
 
@@ -168,10 +169,15 @@ def _merge_in_tails(tails: dict[int, Tail], rows: Ints, places: dict[int, int], 
     if not places:
         return
     homes = [(tails[int(rows[i])].promises, at) for i, at in places.items()]
-    chosen = np.stack([promises[at] for promises, at in homes])
+    chosen = _joined([promises[at : at + 1] for promises, at in homes])
     model.merge(chosen, *events)
-    for (promises, at), merged in zip(homes, chosen, strict=True):
-        promises[at] = merged
+    for (promises, at), merged in zip(homes, chosen.view(np.uint64).reshape(len(homes), -1), strict=True):
+        promises[at : at + 1].view(np.uint64)[:] = merged
+
+
+def _joined(parts: list[NDArray[np.void]]) -> NDArray[np.void]:
+    """Concatenated promises; by words, because NumPy compares the fields of structured arrays one by one."""
+    return np.concatenate([part.view(np.uint64) for part in parts]).view(model.PROMISE)
 
 
 def _fold(store: NDArray[np.void], rows: Ints, settled: NDArray[np.void], parameters: Parameters) -> None:
@@ -215,7 +221,7 @@ def _add_tails(
         return
     parts = [tails[row].promises for row in rows[where].tolist()]
     owner = np.repeat(where, [len(part) for part in parts])
-    promises = np.concatenate(parts)
+    promises = _joined(parts)
     good, bad = model.evidence(promises, parameters)
     late = model.overdue(promises, now_ms, parameters)
     np.add.at(sums.positive, owner, good)
