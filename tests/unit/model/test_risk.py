@@ -104,6 +104,18 @@ def test_no_single_sign_counts_without_limit(much: dict[str, Any], too_much: dic
     assert risk_of(**much) == risk_of(**too_much)
 
 
+@pytest.mark.parametrize(("name", "less", "more"), [("overdue", 2, 3), ("payment_failures", 2.5, 3.0)])
+def test_up_to_its_limit_each_more_counts(name: str, less: float, more: float) -> None:
+    """Two of a sign are less than three."""
+    assert risk_of(**{name: less}) < risk_of(**{name: more})
+
+
+def test_each_halving_of_the_engagement_counts_the_same() -> None:
+    """Once, twice, three times below the usual rate: equal steps in log-odds."""
+    risks = [risk_of(engagement_long=8.0, engagement_short=2.0 / 2**k) for k in range(4)]
+    assert np.diff(logit(risks)) == pytest.approx([SHIPPED.risk.engagement_fall] * 3)
+
+
 def test_engagement_too_thin_to_judge_says_nothing() -> None:
     """With fewer than two engagements in the long window a fall cannot be told from chance."""
     assert risk_of(engagement_short=0.0, engagement_long=1.9) == risk_of()

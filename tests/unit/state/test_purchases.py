@@ -8,7 +8,9 @@ from stream.state.layout import DAY_SLOTS, ROW
 from stream.state.purchases import add_days
 from stream.state.tail import Tail
 
-PURCHASES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40)), min_size=1, max_size=150)
+PURCHASES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40)), min_size=1, max_size=150) | st.lists(
+    st.tuples(st.just(1), st.integers(1, 40)), min_size=30, max_size=60
+)
 
 
 @given(purchases=PURCHASES, run=st.integers(1, 60))
