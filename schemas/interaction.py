@@ -74,11 +74,15 @@ class Delivery(Event, frozen=True, gc=False, tag_field="type", tag="delivery"):
 
 
 class Ticket(Event, frozen=True, gc=False, tag_field="type", tag="ticket"):
-    """A step in the life of a support ticket. `due_at` is the time by which it was to be solved."""
+    """A step in the life of a support ticket. `due_at` is the time by which it was to be solved.
+
+    The highest `priority` of any step counts; a step without one says nothing about it, and a ticket of which
+    no step names one is normal.
+    """
 
     ticket_id: Id
     status: Literal["opened", "first_reply", "resolved", "reopened", "escalated"]
-    priority: Literal["low", "normal", "high", "urgent"] = "normal"
+    priority: Literal["low", "normal", "high", "urgent"] | None = None
     due_at: Time | None = None
     channel: Label | None = None
 

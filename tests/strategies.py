@@ -56,7 +56,7 @@ def _ticket(time_ms: int, chance: random.Random, refs: int) -> Body:
     return {
         "ticket_id": f"t{chance.randrange(refs)}",
         "status": chance.choice(["opened", "opened", "first_reply", "resolved", "reopened", "escalated"]),
-        "priority": chance.choice(["low", "normal", "high", "urgent"]),
+        "priority": chance.choice([None, "low", "normal", "high", "urgent"]),
         "due_at": chance.choice([None, None, due]),
     }
 

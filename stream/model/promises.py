@@ -30,7 +30,7 @@ PROMISE = np.dtype(
         ("closed", "<u4"),
         ("reopened", "<u4"),
         ("kind", "u1"),
-        ("priority", "u1"),
+        ("priority", "u1"),  # index into PRIORITIES plus one, 0 = none given
         ("failed", "u1"),
         ("spare", "u1"),
     ]
@@ -157,7 +157,9 @@ def _delivery_value(promises: Judged, parameters: Parameters) -> Floats:
 
 
 def _due_seconds(hours: DueHours, promises: Judged | Promises) -> Floats:
-    return np.array([getattr(hours, name) for name in PRIORITIES])[promises["priority"]] * 3600.0
+    """By priority; 0 is none given and counts as normal."""
+    by_priority = [hours.normal, *(getattr(hours, name) for name in PRIORITIES)]
+    return np.array(by_priority)[promises["priority"]] * 3600.0
 
 
 def _ticket_due(promises: Judged | Promises, parameters: Parameters) -> Floats:

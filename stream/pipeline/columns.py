@@ -30,7 +30,7 @@ from stream.pipeline.grades import GRADES
 
 __all__ = ["columns", "hash64"]
 
-PRIORITY = {name: i for i, name in enumerate(PRIORITIES)}
+PRIORITY: dict[str | None, int] = {None: 0} | {name: i + 1 for i, name in enumerate(PRIORITIES)}
 TIER: dict[str | None, int] = {None: 0} | {name: i + 1 for i, name in enumerate(TIERS)}
 DELIVERY_STEP = {"promised": Step.PROMISED, "arrived": Step.ARRIVED, "failed": Step.FAILED}
 TICKET_STEP = {

@@ -15,7 +15,7 @@ CAUSES = (  # those that are stored
     *("survey", "effort", "review", "delivery", "ticket", "complaint"),
     *("incident", "breach", "refund", "care", "recovery"),
 )
-PRIORITIES = ["low", "normal", "high", "urgent"]
+PRIORITIES = [None, "low", "normal", "high", "urgent"]
 TIERS = ["standard", "silver", "gold", "platinum"]
 
 
@@ -81,7 +81,7 @@ class Promise:
         """When the ticket should be solved: as given, else by priority."""
         if self.due is not None or self.opened is None:
             return self.due
-        hours: float = getattr(p.promises.resolution_due_hours, PRIORITIES[self.priority])
+        hours: float = getattr(p.promises.resolution_due_hours, PRIORITIES[self.priority] or "normal")
         return self.opened + hours * 3600.0
 
     def grades(self, p: Parameters) -> list[tuple[str, float, float, int]]:
@@ -102,7 +102,7 @@ class Promise:
             return []
         found = []
         if self.replied is not None:
-            hours: float = getattr(rules.reply_due_hours, PRIORITIES[self.priority])
+            hours: float = getattr(rules.reply_due_hours, PRIORITIES[self.priority] or "normal")
             ratio = 1.0 - (self.replied - self.opened) / (hours * 3600.0)
             found.append(("ticket", max(-1.0, min(1.0, ratio)), w.first_reply, self.replied))
         if self.is_closed and self.closed is not None:

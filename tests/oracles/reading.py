@@ -124,7 +124,7 @@ OWN: dict[str, dict[str, tuple[Check, Any]]] = {
     "ticket": {
         "ticket_id": (IDENT, REQUIRED),
         "status": (one_of("opened", "first_reply", "resolved", "reopened", "escalated"), REQUIRED),
-        "priority": (one_of("low", "normal", "high", "urgent"), "normal"),
+        "priority": (one_of("low", "normal", "high", "urgent"), None),
         "due_at": (time, None),
         "channel": (LABEL, None),
     },

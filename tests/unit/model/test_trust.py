@@ -78,10 +78,7 @@ def test_recovery_of_an_innocent_changes_nothing() -> None:
 
 @given(good=EVIDENCE, bad=EVIDENCE, k=st.integers(0, K - 1), more=st.floats(0.001, 100.0))
 def test_more_evidence_moves_trust_its_way(good: Floats, bad: Floats, k: int, more: float) -> None:
-    """Good evidence never lowers trust, bad never raises it; either lowers uncertainty.
-
-    The last but for recovery: the more is held against the customer's level, the less recovery counts.
-    """
+    """Good evidence never lowers trust, bad never raises it; without recovery either lowers uncertainty."""
     before = trust(good, bad, SHIPPED)
     up, down = good.copy(), bad.copy()
     up[:, k] += more
