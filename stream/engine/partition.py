@@ -23,6 +23,7 @@ import structlog
 
 from stream.clock import now_ms
 from stream.config import Settings
+from stream.engine.backlog import StepClock
 from stream.engine.contract import Pipeline
 from stream.engine.run import Run
 from stream.engine.sweep import SweepClock
@@ -81,6 +82,7 @@ class Partition:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._clock = StepClock()
         self._sweep = SweepClock(settings.sweep_interval_s, settings.sweep_slice_rows)
         self._task: asyncio.Task[None] | None = None
 
@@ -187,7 +189,11 @@ class Partition:
                 began = monotonic()
                 if self.ready and self._queue:
                     await self._step()
-                if self.ready and (rows := self._sweep.slice(self.table.n_rows)) is not None:
+                if (
+                    self.ready
+                    and not self._clock.behind
+                    and (rows := self._sweep.slice(self.table.n_rows)) is not None
+                ):
                     await self._sweep_slice(*rows)
         except Exception as error:  # whatever it is, memory may be ahead of the log
             self.ready = False
@@ -207,11 +213,11 @@ class Partition:
 
     async def _step(self) -> None:
         runs, records = self._take()
-        now = now_ms()
+        now = self._clock.step_ms(records, now_ms())
         self.ahead = True
         effects = self._pipeline.step(self.table, records, now)
         offsets = self.durable | {run.topic: run.end for run in runs}
-        await self._write(effects, offsets, now)
+        await self._write(effects, offsets)
         self.moved_at = monotonic()
         if records:
             self.last_timestamp_ms = int(records[-1].timestamp)
@@ -222,7 +228,7 @@ class Partition:
         self.ahead = True
         effects = self._pipeline.sweep(self.table, start, stop, now)
         if effects.changelog or effects.scores or effects.alerts or effects.alert_log or effects.dead_letters:
-            await self._write(effects, self.durable, now)
+            await self._write(effects, self.durable)
             self._metrics.committed(effects, [], now)
         else:
             self.ahead = False
@@ -244,7 +250,7 @@ class Partition:
         )
         return runs, records
 
-    async def _write(self, effects: Effects, offsets: dict[str, int], now: int) -> None:
+    async def _write(self, effects: Effects, offsets: dict[str, int]) -> None:
         position = Position(
             offsets=offsets,
             watermark_ms=self.table.watermark_ms,
@@ -255,7 +261,7 @@ class Partition:
         began = monotonic()
         self._idle.clear()
         try:
-            await self.ledger.write(effects, position.encode(), now)
+            await self.ledger.write(effects, position.encode(), now_ms())
             self.durable = offsets
             self.ahead = False
         finally:

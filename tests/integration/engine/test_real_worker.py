@@ -108,6 +108,34 @@ async def test_silence_is_scored_by_sweeps_between_steps(settings: Settings, log
         assert await asyncio.to_thread(worker.stop) == 0
 
 
+async def test_a_backlog_breaks_no_promise_that_is_kept_further_on_in_it(
+    settings: Settings, log: Path
+) -> None:
+    """Deliveries of last week that came in time: read in several steps, swept in between, no alert."""
+    n_customers = 10_000  # more than one fetch holds
+    ordered, due, came = (NOW - timedelta(days=days) for days in (7, 4, 5))
+    extra = {"KIZUNA_MAX_UNCOMMITTED": "500", "KIZUNA_SWEEP_INTERVAL_S": "0.2"}
+    async with open_feed(settings) as feed:
+        for status, at in (("promised", ordered), ("arrived", came)):
+            for number in range(n_customers):
+                body = {
+                    "type": "delivery",
+                    "event_id": f"{status}{number}",
+                    "customer_id": f"c{number}",
+                    "occurred_at": at.isoformat(),
+                    "delivery_id": f"d{number}",
+                    "status": status,
+                    "promised_at": due.isoformat(),
+                }
+                value, written_ms = json.dumps(body).encode(), int(at.timestamp() * 1000)
+                await feed.send(f"c{number}".encode(), value, timestamp_ms=written_ms)
+    with WorkerProcess(settings, log, REAL, **extra) as worker:
+        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", 2 * n_customers)
+        await asyncio.to_thread(worker.wait_metric, "kizuna_sweeps_total", 8)
+        assert await asyncio.to_thread(worker.stop) == 0
+    assert await read_topic(settings, "alert-log") == []
+
+
 async def test_a_real_prometheus_scrapes_the_worker(settings: Settings, log: Path, tmp_path: Path) -> None:
     """Debian's Prometheus reads /metrics and answers a query for what was scored."""
     prometheus = shutil.which("prometheus")

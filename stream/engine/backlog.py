@@ -1,0 +1,44 @@
+"""Whose now a step is of: the wall's, or while a backlog is read the time at which Kafka took the records.
+
+A worker that was down for days reads a promise in one step and that it was kept in a later one. Judged by the
+wall in between, every promise of the backlog would be overdue and every customer an alert. Judged by the time
+of the records, each is seen as it was when it was written. Sweeps wait until the backlog is gone.
+"""
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+__all__ = ["StepClock"]
+
+LATE_MS = 10_000  # less is the ordinary way of a record
+TRUSTED_MS = (
+    400 * 86_400_000
+)  # a timestamp older than that is more likely a producer's default than a backlog
+REST_S = 1.0  # without a late step for so long the backlog is gone
+
+
+class StepClock:
+    """Time of the steps of one partition; never back, never ahead of the wall."""
+
+    def __init__(self) -> None:
+        self._now_ms = 0
+        self._late_at: float | None = None
+
+    def step_ms(self, records: Sequence[Any], wall_ms: int) -> int:
+        """Time of a step over these records.
+
+        Args:
+            records: of the step; `timestamp` in epoch ms.
+            wall_ms: wall time.
+        """
+        newest = max((int(record.timestamp) for record in records), default=wall_ms)
+        late = LATE_MS < wall_ms - newest < TRUSTED_MS
+        self._late_at = monotonic() if late else None
+        self._now_ms = min(wall_ms, max(self._now_ms, newest if late else wall_ms))
+        return self._now_ms
+
+    @property
+    def behind(self) -> bool:
+        """A backlog is being read."""
+        return self._late_at is not None and monotonic() - self._late_at < REST_S

@@ -1,0 +1,49 @@
+"""Whose now a step is of."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stream.engine import backlog
+from stream.engine.backlog import StepClock
+
+WALL = 1_800_000_000_000
+DAY_MS = 86_400_000
+
+
+def records(*timestamps: int) -> list[Any]:
+    return [SimpleNamespace(timestamp=timestamp) for timestamp in timestamps]
+
+
+def test_live_records_are_judged_by_the_wall() -> None:
+    """A few seconds on the way are no backlog, and no records at all are none either."""
+    clock = StepClock()
+    assert clock.step_ms(records(WALL - 9_000, WALL - 3_000), WALL) == WALL
+    assert clock.step_ms([], WALL + 5) == WALL + 5
+    assert not clock.behind
+
+
+def test_a_backlog_is_judged_by_the_time_of_its_records_and_never_back() -> None:
+    """Days old: the newest record of the step says when; a later step with older records changes nothing."""
+    clock = StepClock()
+    assert clock.step_ms(records(WALL - 3 * DAY_MS, WALL - 2 * DAY_MS), WALL) == WALL - 2 * DAY_MS
+    assert clock.behind
+    assert clock.step_ms(records(WALL - 3 * DAY_MS), WALL + 1) == WALL - 2 * DAY_MS
+    assert clock.step_ms(records(WALL), WALL + 2) == WALL + 2
+    assert not clock.behind
+
+
+@pytest.mark.parametrize("timestamp", [-1, 0, WALL - 500 * DAY_MS, WALL + DAY_MS])
+def test_a_timestamp_that_cannot_be_believed_is_not(timestamp: int) -> None:
+    """Missing, a producer's zero, years old, or ahead of the wall."""
+    assert StepClock().step_ms(records(timestamp), WALL) == WALL
+
+
+def test_a_backlog_is_over_when_nothing_late_came_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps may go on although no live record ever follows."""
+    clock = StepClock()
+    clock.step_ms(records(WALL - DAY_MS), WALL)
+    assert clock.behind
+    monkeypatch.setattr(backlog, "REST_S", 0.0)
+    assert not clock.behind
