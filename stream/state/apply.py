@@ -33,17 +33,15 @@ def apply(table: CustomerTable, columns: Columns, parameters: Parameters) -> tup
         if keep.any():
             chosen = at[keep]
             events = columns.promises
-            promises.apply(
-                store,
-                table.tails,
+            steps = promises.Steps(
                 rows[chosen],
                 events.ref[keep],
                 events.step[keep],
                 seconds(times[chosen]),
                 events.due_s[keep],
                 events.priority[keep],
-                parameters,
             )
+            promises.apply(store, table.tails, steps, parameters)
     _merge_subscriptions(store, rows, accepted, times, columns.subscriptions)
     _latest(store, "unsubscribed_s", rows, accepted, columns.unsubscribed, times)
     _latest(store, "resubscribed_s", rows, accepted, columns.resubscribed, times)

@@ -5,6 +5,7 @@ the next round, so the result is that of one event after the other.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,11 @@ from stream.model.parameters import Parameters
 from stream.state.layout import PROMISE_SLOTS, put_promises, take_promises
 from stream.state.tail import Tail
 
-__all__ = ["PROMISE_COLUMNS", "PromiseSums", "apply", "evidence_of"]
+__all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of"]
 
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
 SETTLED_S = 7 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
-
-Event = tuple[Ints, NDArray[np.uint32], NDArray[np.uint32], Ints]
 
 
 @dataclass(slots=True)
@@ -42,57 +41,60 @@ class PromiseSums:
     n_overdue: Ints
 
 
-def apply(
-    store: NDArray[np.void],
-    tails: dict[int, Tail],
-    rows: Ints,
-    ref: NDArray[np.uint64],
-    step: Ints,
-    time_s: NDArray[np.uint32],
-    due_s: NDArray[np.uint32],
-    priority: Ints,
-    parameters: Parameters,
-) -> None:
-    """Merge promise events into the ledgers; all arrays (n,), arrival order."""
-    order = np.argsort(rows, kind="stable")
-    _, start, count = np.unique(rows[order], return_index=True, return_counts=True)
-    rank = np.arange(len(rows)) - np.repeat(start, count)
-    for turn in range(int(count.max())):
-        chosen = order[rank == turn]
-        _merge_distinct(
-            store,
-            tails,
-            rows[chosen],
-            ref[chosen],
-            step[chosen],
-            time_s[chosen],
-            due_s[chosen],
-            priority[chosen],
-            parameters,
+class Steps(NamedTuple):
+    """Promise events of one run; arrays (n,), arrival order.
+
+    Attributes:
+        rows: row of the customer.
+        ref: which promise.
+        step: `model.Step`.
+        time_s: when it happened.
+        due_s: the due time it gives, 0 = none.
+        priority: of a ticket, 0 = none given.
+    """
+
+    rows: Ints
+    ref: NDArray[np.uint64]
+    step: Ints
+    time_s: NDArray[np.uint32]
+    due_s: NDArray[np.uint32]
+    priority: Ints
+
+    def of(self, chosen: Ints) -> "Steps":
+        """Some of them."""
+        return Steps(
+            self.rows[chosen],
+            self.ref[chosen],
+            self.step[chosen],
+            self.time_s[chosen],
+            self.due_s[chosen],
+            self.priority[chosen],
         )
 
 
+def apply(store: NDArray[np.void], tails: dict[int, Tail], steps: Steps, parameters: Parameters) -> None:
+    """Merge promise events into the ledgers."""
+    order = np.argsort(steps.rows, kind="stable")
+    _, start, count = np.unique(steps.rows[order], return_index=True, return_counts=True)
+    rank = np.arange(len(order)) - np.repeat(start, count)
+    for turn in range(int(count.max())):
+        _merge_distinct(store, tails, steps.of(order[rank == turn]), parameters)
+
+
 def _merge_distinct(
-    store: NDArray[np.void],
-    tails: dict[int, Tail],
-    rows: Ints,
-    ref: NDArray[np.uint64],
-    step: Ints,
-    time_s: NDArray[np.uint32],
-    due_s: NDArray[np.uint32],
-    priority: Ints,
-    parameters: Parameters,
+    store: NDArray[np.void], tails: dict[int, Tail], steps: Steps, parameters: Parameters
 ) -> None:
     """One event for each of n different rows."""
+    rows = steps.rows
     ledger = take_promises(store, rows)
-    matches = ledger["ref"] == ref[:, None]
+    matches = ledger["ref"] == steps.ref[:, None]
     found = matches.any(axis=1)
     free = ledger["ref"] == 0
     slot = np.where(found, matches.argmax(axis=1), free.argmax(axis=1))
     placed = found | free.any(axis=1)
     spilled = _spilled(tails, rows)
     if not (placed & ~spilled).all():
-        done = _settled(ledger, time_s[:, None])
+        done = _settled(ledger, steps.time_s[:, None])
         replace = ~placed & ~spilled & done.any(axis=1)
         if replace.any():
             oldest = np.where(done, ledger["closed"], LATEST_S).argmin(axis=1)[replace]
@@ -100,16 +102,20 @@ def _merge_distinct(
             _fold(store, rows[replace], ledger[replace, oldest], parameters)
             ledger[replace, oldest] = np.zeros((), model.PROMISE)
         elsewhere = np.flatnonzero(~found & (spilled | ~(placed | replace)))
-        in_tail = _places_in_tails(store, tails, elsewhere, rows, ref, time_s, placed, parameters)
+        in_tail = _places_in_tails(store, tails, elsewhere, steps, placed, parameters)
         events = np.array(list(in_tail), np.int64)
         slot[events] = -1
-        _merge_in_tails(tails, rows, in_tail, (step[events], time_s[events], due_s[events], priority[events]))
+        _merge_in_tails(tails, in_tail, steps.of(events))
     here = np.flatnonzero(slot >= 0)
     chosen = ledger[here, slot[here]]
-    chosen["ref"] = ref[here]
-    model.merge(chosen, step[here], time_s[here], due_s[here], priority[here])
+    _merge(chosen, steps.of(here))
     ledger[here, slot[here]] = chosen
     put_promises(store, rows, ledger)
+
+
+def _merge(promises: NDArray[np.void], steps: Steps) -> None:
+    promises["ref"] = steps.ref
+    model.merge(promises, steps.step, steps.time_s, steps.due_s, steps.priority)
 
 
 def _settled(promises: NDArray[np.void], time_s: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -131,9 +137,7 @@ def _places_in_tails(
     store: NDArray[np.void],
     tails: dict[int, Tail],
     events: Ints,
-    rows: Ints,
-    ref: NDArray[np.uint64],
-    time_s: NDArray[np.uint32],
+    steps: Steps,
     has_room: NDArray[np.bool_],
     parameters: Parameters,
 ) -> dict[int, int]:
@@ -144,33 +148,34 @@ def _places_in_tails(
     """
     places: dict[int, int] = {}
     for i in events.tolist():
-        row = int(rows[i])
+        row = int(steps.rows[i])
         tail = tails.get(row)
         if tail is None:
             tail = tails[row] = Tail()
-        at = np.flatnonzero(tail.promises["ref"] == ref[i])
+        at = np.flatnonzero(tail.promises["ref"] == steps.ref[i])
         if len(at):
             places[i] = int(at[0])
             continue
-        settled = _settled(tail.promises, time_s[i : i + 1])
+        settled = _settled(tail.promises, steps.time_s[i : i + 1])
         if settled.any():
             _fold(store, np.full(int(settled.sum()), row), tail.promises[settled], parameters)
             tail.promises = tail.promises[~settled]
         if not has_room[i]:
             entry = np.zeros(1, model.PROMISE)
-            entry["ref"] = ref[i]
             tail.promises = _joined([tail.promises, entry])
             places[i] = len(tail.promises) - 1
+        elif not len(tail.promises) and not tail.days:
+            del tails[row]
     return places
 
 
-def _merge_in_tails(tails: dict[int, Tail], rows: Ints, places: dict[int, int], events: Event) -> None:
+def _merge_in_tails(tails: dict[int, Tail], places: dict[int, int], steps: Steps) -> None:
     """Merge events, of different rows, into the promises at their places; all tails at once."""
     if not places:
         return
-    homes = [(tails[int(rows[i])].promises, at) for i, at in places.items()]
+    homes = [(tails[row].promises, at) for row, at in zip(steps.rows.tolist(), places.values(), strict=True)]
     chosen = _joined([promises[at : at + 1] for promises, at in homes])
-    model.merge(chosen, *events)
+    _merge(chosen, steps)
     for (promises, at), merged in zip(homes, chosen.view(np.uint64).reshape(len(homes), -1), strict=True):
         promises[at : at + 1].view(np.uint64)[:] = merged
 

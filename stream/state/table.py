@@ -1,6 +1,6 @@
 """The customers of one partition: key index, rows, overflow. Memory is only a cache of the changelog."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,37 +116,37 @@ class CustomerTable:
         Raises:
             StateError: truncated bytes, another row layout or other statistics. The table is then unusable.
         """
-        size = ROW.itemsize
-        if any(value is None or len(value) != size for value in values):
-            self._load_slowly(keys, values)
-        else:
-            self._load_plain(keys, [value for value in values if value is not None])
+        start = 0
+        for i, value in enumerate(values):
+            if value is None:
+                self._load_rows(keys[start:i], values[start:i])
+                self.remove(keys[i])
+                start = i + 1
+        self._load_rows(keys[start:], values[start:])
 
-    def _load_plain(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-        loaded = np.frombuffer(b"".join(values), ROW)
+    def _load_rows(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
+        """Load rows, none of them forgotten, at once; a key may occur more than once."""
+        present = [value for value in values if value is not None]
+        if not present:
+            return
+        size = ROW.itemsize
+        sizes = [len(value) for value in present]
+        if min(sizes) < size:
+            short = present[sizes.index(min(sizes))]
+            self._check(np.frombuffer(short[:8].ljust(size, b"\0"), ROW))  # names another layout if it is one
+            raise StateError(f"a state row has {len(short)} bytes, expected at least {size}", hint=REBUILD)
+        plain = max(sizes) == size
+        loaded = np.frombuffer(b"".join(present if plain else [value[:size] for value in present]), ROW)
         self._check(loaded)
         rows = self.rows_of(keys)
-        if self.tails:
-            for row in rows.tolist():
-                self.tails.pop(row, None)
         put(self.rows, rows, loaded)
-
-    def _load_slowly(self, keys: Iterable[bytes], values: Iterable[bytes | None]) -> None:
-        size = ROW.itemsize
-        for key, value in zip(keys, values, strict=True):
-            if value is None:
-                self.remove(key)
-                continue
-            if len(value) < size:
-                self._check(
-                    np.frombuffer(value[:8].ljust(size, b"\0"), ROW)
-                )  # names another layout if it is one
-                raise StateError(
-                    f"a state row has {len(value)} bytes, expected at least {size}", hint=REBUILD
-                )
-            self._load_plain([key], [value[:size]])
+        if plain and not self.tails:
+            return
+        for row, value in zip(rows.tolist(), present, strict=True):
             if len(value) > size:
-                self.tails[self.index[key]] = tail_codec.decode(value[size:])
+                self.tails[row] = tail_codec.decode(value[size:])
+            else:
+                self.tails.pop(row, None)
 
     def _check(self, loaded: NDArray[np.void]) -> None:
         if not (loaded["magic"] == MAGIC).all():
