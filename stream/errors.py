@@ -2,10 +2,10 @@
 
     KizunaError                 exit 1: the job failed; nothing half written
     |-- ConfigError             exit 2: wrong use or configuration; nothing was started
+    |   `-- ModelError          parameters that must not be used
     |-- BrokerError             Kafka cannot be reached or is not laid out as declared
     |-- DataError               a file or a history that cannot be read
     |-- DownloadError           a pinned download was refused or is not what was locked
-    |-- ModelError              parameters or a fit that must not be used
     `-- StateError              stored state of another layout; stop, never overwrite
 
 Bad input records are none of these: they become dead letters (`schemas.dead_letter`) and the worker goes on.
@@ -55,8 +55,8 @@ class DownloadError(KizunaError):
     """A pinned download was refused, or its checksum is not the locked one."""
 
 
-class ModelError(KizunaError):
-    """Parameters outside their domain, or a fit that says nothing."""
+class ModelError(ConfigError):
+    """Parameters that cannot be read, or are outside their domain."""
 
 
 class StateError(KizunaError):
