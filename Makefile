@@ -14,7 +14,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format lock clean
+.PHONY: help setup demo test check bench soak format lock clean
 .SUFFIXES:
 
 help:
@@ -39,6 +39,9 @@ check: $(READY) ## format, lint, types, imports, contracts, house rules
 
 bench: $(READY) ## throughput and latency beside stock Faust, in interleaved rounds
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(READY) ## seeded faults on workers and broker under load, judged by the oracle
+	@$(BIN)/python -m tests.fault $(ARGS)
 
 format: $(READY) ## write what `check` would ask for, where a tool can
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .

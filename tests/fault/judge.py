@@ -23,10 +23,18 @@ class Verdict:
     Attributes:
         differences: one line each.
         compared: how many scores, alerts, rows and dead letters were compared.
+        lost: events that are in no row.
+        doubled: events that are in a row twice.
     """
 
     differences: list[str] = field(default_factory=list)
     compared: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    doubled: int = 0
+
+    def of(self, *subjects: str) -> list[str]:
+        """The differences about these subjects: what a line begins with."""
+        return [line for line in self.differences if line.startswith(subjects)]
 
 
 async def judge(settings: Settings) -> Verdict:
@@ -108,6 +116,11 @@ def _state(
     table.load([record.key for record in rows], [record.value for record in rows])
     verdict.compared["rows"] += len(table)
     positions = [Position.decode(record.value) for record in changelog if record.key == POSITION_KEY]
+    for customer, events in oracle.events.items():
+        row = table.index.get(customer.encode())
+        counted = 0 if row is None else int(table.rows["events"][row])
+        verdict.lost += max(0, len(events) - counted)
+        verdict.doubled += max(0, counted - len(events))
     found = table_differences(oracle, table)
     end = source[-1].offset + 1
     if not positions or positions[-1].offsets[settings.topic("interactions")] != end:
