@@ -40,8 +40,10 @@ class Pipeline(Protocol):
         """An empty `Table`."""
         ...
 
-    def step(self, table: Any, records: Sequence[Any], now_ms: int, /) -> Effects:
-        """Apply records to the table. Never raises on bad input, never waits."""
+    def step(
+        self, table: Any, records: Sequence[Any], now_ms: int, /, *, wall_ms: int | None = None
+    ) -> Effects:
+        """Apply records to the table, scored at `now_ms`. Never raises on bad input, never waits."""
         ...
 
     def sweep(self, table: Any, start: int, stop: int, now_ms: int, /) -> Effects:

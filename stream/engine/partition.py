@@ -213,9 +213,10 @@ class Partition:
 
     async def _step(self) -> None:
         runs, records = self._take()
-        now = self._clock.step_ms(records, now_ms())
+        wall = now_ms()
+        now = self._clock.step_ms(records, wall)
         self.ahead = True
-        effects = self._pipeline.step(self.table, records, now)
+        effects = self._pipeline.step(self.table, records, now, wall_ms=wall)
         offsets = self.durable | {run.topic: run.end for run in runs}
         await self._write(effects, offsets)
         self.moved_at = monotonic()

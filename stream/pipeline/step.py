@@ -54,17 +54,20 @@ class Pipeline:
         """An empty partition."""
         return CustomerTable(self.statistics)
 
-    def step(self, table: CustomerTable, records: Sequence[Record], now_ms: int) -> Effects:
+    def step(
+        self, table: CustomerTable, records: Sequence[Record], now_ms: int, *, wall_ms: int | None = None
+    ) -> Effects:
         """Apply one run of records and score whom it touched.
 
         Args:
             table: the partition's rows, changed in place.
             records: one partition's records in offset order; bad ones become dead letters.
-            now_ms: wall time.
+            now_ms: time the customers are scored at; the wall's, or that of a backlog.
+            wall_ms: wall time, for the limit on events ahead of it; `now_ms` if not given.
         """
         effects = Effects()
         dirty: list[Ints] = []
-        decoded = decode(records, now_ms, effects)
+        decoded = decode(records, now_ms if wall_ms is None else wall_ms, effects)
         for start, stop, sweep_ms in self._segments(table.watermark_ms, decoded.times_ms):
             if sweep_ms is not None:
                 dirty.append(

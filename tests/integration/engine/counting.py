@@ -45,7 +45,14 @@ class CountingPipeline:
     def new_table(self) -> CountingTable:
         return CountingTable()
 
-    def step(self, table: CountingTable, records: Sequence[Any], _now_ms: int) -> Effects:
+    def step(
+        self,
+        table: CountingTable,
+        records: Sequence[Any],
+        _now_ms: int,
+        *,
+        wall_ms: int | None = None,  # noqa: ARG002 - named by the contract
+    ) -> Effects:
         effects = Effects(n_records=len(records))
         before: dict[bytes, int] = {}
         for record in records:
