@@ -27,7 +27,7 @@ class _Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-def payload(value: bytes, headers: Iterable[tuple[str, bytes]] | None) -> bytes:
+def payload(value: bytes, headers: Iterable[tuple[str, bytes | None]] | None) -> bytes:
     """The bytes of the interaction; `value` itself unless a header says structured mode.
 
     Raises:
@@ -38,7 +38,7 @@ def payload(value: bytes, headers: Iterable[tuple[str, bytes]] | None) -> bytes:
         return value
     for name, content in headers:
         if name.lower() == "content-type":
-            if content.strip().lower().startswith(STRUCTURED):
+            if content is not None and content.strip().lower().startswith(STRUCTURED):
                 return _data(value)
             break
     return value

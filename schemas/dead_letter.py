@@ -44,8 +44,8 @@ def headers(
     partition: int,
     offset: int,
     timestamp_ms: int,
-    original: Iterable[tuple[str, bytes]] = (),
-) -> list[tuple[str, bytes]]:
+    original: Iterable[tuple[str, bytes | None]] = (),
+) -> list[tuple[str, bytes | None]]:
     """Original headers, then ours; a letter that dies twice carries only its last cause.
 
     Args:

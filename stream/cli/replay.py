@@ -75,7 +75,7 @@ def replay(
 
 
 def _dead_row(letter: DeadLetter) -> dict[str, Any]:
-    headers = {name.removeprefix("kizuna."): value.decode() for name, value in letter.headers}
+    headers = {name.removeprefix("kizuna."): (value or b"").decode() for name, value in letter.headers}
     return {
         "line": int(headers["offset"]),
         "cause": headers["cause"],

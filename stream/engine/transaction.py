@@ -27,7 +27,7 @@ from stream.engine.topics import TopicNames
 from stream.pipeline import Effects
 from stream.state.position import POSITION_KEY
 
-__all__ = ["Ledger", "Row"]
+__all__ = ["MAX_LETTER_BYTES", "Ledger", "Row", "letter"]
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +36,9 @@ RETRY_BACKOFF_MS = 20
 
 CLOSE_LIMIT_S = 2.0
 
-NO_HEADERS: list[tuple[str, bytes]] = []
+NO_HEADERS: list[tuple[str, bytes | None]] = []
 
-Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
 
 class Ledger:

@@ -26,6 +26,11 @@ def test_record_without_headers_is_passed_through_untouched() -> None:
     assert payload(VALUE, ()) is VALUE
 
 
+def test_header_without_a_value_says_nothing() -> None:
+    """Kafka allows null header values; a null content type is none."""
+    assert payload(VALUE, [("content-type", None), ("trace", None)]) is VALUE
+
+
 def test_binary_mode_is_the_value_itself() -> None:
     """`ce_*` headers and an ordinary content type change nothing."""
     headers = [("ce_specversion", b"1.0"), ("ce_type", b"com.example"), ("content-type", b"application/json")]

@@ -28,7 +28,7 @@ class SourceRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Iterable[tuple[str, bytes]]: ...
+    def headers(self) -> Iterable[tuple[str, bytes | None]]: ...
 
 
 class Refused(Exception):
@@ -230,8 +230,8 @@ def _words(found: Any) -> Iterator[str]:
             yield from (word for each in found.values() for word in _words(each))
 
 
-def _interaction(value: bytes, headers: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
-    content = next((content for name, content in headers if name.lower() == "content-type"), b"")
+def _interaction(value: bytes, headers: Iterable[tuple[str, bytes | None]]) -> dict[str, Any]:
+    content = next((content for name, content in headers if name.lower() == "content-type"), None) or b""
     found = _json(value)
     if content.strip().lower().startswith(b"application/cloudevents"):
         if not isinstance(found, dict) or found.get("specversion") != "1.0":

@@ -98,7 +98,7 @@ def test_unreadable_lines_are_counted_with_their_line_and_cause(pipeline: Pipeli
     lines = [good, b"{", b"", b"[1]", good.replace(b'"type":"', b'"type":"un'), b"\xff\xfe", good]
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"\n".join(lines))
-    dead: list[tuple[bytes, bytes]] = []
+    dead: list[tuple[bytes | None, bytes | None]] = []
 
     def bury(letters: Sequence[DeadLetter]) -> None:
         for letter in letters:

@@ -93,6 +93,8 @@ def damaged(body: Body, offset: int, chance: Random) -> FileRecord:
         if chance.random() < 0.5:
             envelope = damaged_bytes(envelope, chance)
         return made._replace(value=envelope, headers=[("content-type", b"application/cloudevents+json")])
+    if dice < 0.97:  # Kafka allows null and any bytes here
+        return made._replace(headers=[("content-type", chance.choice([None, b"", b"\xff"])), ("x", None)])
     return made._replace(
         value=chance.choice([None, b"", b"null", b"0", b'"x"', b"{}", b"[{}]", b"\xef\xbb\xbf{}"])
     )
