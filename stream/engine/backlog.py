@@ -15,7 +15,7 @@ LATE_MS = 10_000  # less is the ordinary way of a record
 TRUSTED_MS = (
     400 * 86_400_000
 )  # a timestamp older than that is more likely a producer's default than a backlog
-REST_S = 1.0  # without a late step for so long the backlog is gone
+REST_S = 1.0  # without another step for so long after a late one the backlog is gone
 
 
 class StepClock:
@@ -23,7 +23,8 @@ class StepClock:
 
     def __init__(self) -> None:
         self._now_ms = 0
-        self._late_at: float | None = None
+        self._late = False
+        self._done_at = 0.0
 
     def step_ms(self, records: Sequence[Any], wall_ms: int) -> int:
         """Time of a step over these records.
@@ -33,12 +34,16 @@ class StepClock:
             wall_ms: wall time.
         """
         newest = max((int(record.timestamp) for record in records), default=wall_ms)
-        late = LATE_MS < wall_ms - newest < TRUSTED_MS
-        self._late_at = monotonic() if late else None
-        self._now_ms = min(wall_ms, max(self._now_ms, newest if late else wall_ms))
+        self._late = LATE_MS < wall_ms - newest < TRUSTED_MS
+        self._done_at = monotonic()
+        self._now_ms = min(wall_ms, max(self._now_ms, newest if self._late else wall_ms))
         return self._now_ms
+
+    def done(self) -> None:
+        """The step is committed: the next one can only come from now on, however long this one took."""
+        self._done_at = monotonic()
 
     @property
     def behind(self) -> bool:
         """A backlog is being read."""
-        return self._late_at is not None and monotonic() - self._late_at < REST_S
+        return self._late and monotonic() - self._done_at < REST_S

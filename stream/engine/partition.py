@@ -219,6 +219,7 @@ class Partition:
         effects = self._pipeline.step(self.table, records, now, wall_ms=wall)
         offsets = self.durable | {run.topic: run.end for run in runs}
         await self._write(effects, offsets)
+        self._clock.done()
         self.moved_at = monotonic()
         if records:
             self.last_timestamp_ms = int(records[-1].timestamp)

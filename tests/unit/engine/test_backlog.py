@@ -47,3 +47,17 @@ def test_a_backlog_is_over_when_nothing_late_came_for_a_while(monkeypatch: pytes
     assert clock.behind
     monkeypatch.setattr(backlog, "REST_S", 0.0)
     assert not clock.behind
+
+
+def test_a_slow_step_is_no_pause_between_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest counts from the end of the commit, or every long commit would let a sweep into the backlog."""
+    clock, seconds = StepClock(), [100.0]
+    monkeypatch.setattr(backlog, "monotonic", lambda: seconds[0])
+    clock.step_ms(records(WALL - DAY_MS), WALL)
+    seconds[0] += 5 * backlog.REST_S
+    clock.done()
+    assert clock.behind
+    seconds[0] += backlog.REST_S / 2
+    assert clock.behind
+    seconds[0] += backlog.REST_S
+    assert not clock.behind
