@@ -16,12 +16,14 @@ restore from the log: aborting and going on would leave memory ahead of it.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 
+from schemas.dead_letter import PREFIX
 from stream.config import Settings
 from stream.engine.topics import TopicNames
 from stream.pipeline import Effects
@@ -36,9 +38,18 @@ RETRY_BACKOFF_MS = 20
 
 CLOSE_LIMIT_S = 2.0
 
-NO_HEADERS: list[tuple[str, bytes | None]] = []
+MAX_LETTER_BYTES = 8 * 1024 * 1024
+"""Of a dead letter's key, value and headers; its topic takes 9 MiB, framing included."""
 
-Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+KEPT_BYTES = 1024 * 1024
+TRUNCATED = "kizuna.truncated"
+SHA256 = "kizuna.sha256"
+
+Headers = list[tuple[str, bytes | None]]
+
+NO_HEADERS: Headers = []
+
+Row = tuple[bytes | None, bytes | None, Headers]
 
 
 class Ledger:
@@ -107,7 +118,7 @@ class Ledger:
                 (names.scores, _plain(effects.scores)),
                 (names.alerts, _plain(effects.alerts)),
                 (names.alert_log, _plain(effects.alert_log)),
-                (names.dead_letters, ((d.key, d.value, list(d.headers)) for d in effects.dead_letters)),
+                (names.dead_letters, (letter(d.key, d.value, d.headers) for d in effects.dead_letters)),
                 now_ms=now_ms,
             )
             await self._producer.commit_transaction()
@@ -147,3 +158,32 @@ class Ledger:
 
 def _plain(rows: Iterable[tuple[bytes, bytes]]) -> Iterable[Row]:
     return ((key, value, NO_HEADERS) for key, value in rows)
+
+
+def letter(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Row:
+    """A dead letter as its topic can take it: cut when a compressed record came out larger than that.
+
+    What was cut is named: `kizuna.truncated` has the length of the original value, `kizuna.sha256` its hash
+    in hex. If key and headers alone are too large, only our headers stay and the key is cut like the value.
+
+    Returns:
+        key, value and headers of at most `MAX_LETTER_BYTES` together.
+    """
+    if _size(key, value, headers) <= MAX_LETTER_BYTES:
+        return key, value, list(headers)
+    whole = value or b""
+    cut = [
+        *headers,
+        (TRUNCATED, str(len(whole)).encode()),
+        (SHA256, sha256(whole).hexdigest().encode()),
+    ]
+    if _size(key, whole[:KEPT_BYTES], cut) > MAX_LETTER_BYTES:
+        cut = [(name, content) for name, content in cut if name.startswith(PREFIX)]
+        key = key and key[:KEPT_BYTES]
+    return key, value and value[:KEPT_BYTES], cut
+
+
+def _size(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> int:
+    """Bytes, with an ample allowance for the lengths in between."""
+    lengths = sum(len(name.encode()) + len(content or b"") + 20 for name, content in headers)
+    return len(key or b"") + len(value or b"") + lengths
