@@ -13,7 +13,7 @@ from stream.alerts import rules as alert_rules
 from stream.cli import output
 from stream.cli.demo_account import take_account
 from stream.cli.demo_live import Watch, play
-from stream.cli.demo_summary import Summary, as_json, tell
+from stream.cli.demo_summary import Summary, as_json, judge, tell
 from stream.cli.demo_worker import DemoWorker
 from stream.cli.kafka import local_kafka
 from stream.cli.output import Report
@@ -73,13 +73,14 @@ def demo(
                 summary = _real_input(settings, worker, sales, version, began, report)
             if not json:
                 tell(summary, worker.log)
-            if not once:
+            if not once and not summary.account.faults:
                 _live(settings, worker, summary, seed)
         finally:
             with deferred_signals():
                 worker.stop()
     if json:
         output.json_line(as_json(summary))
+    judge(summary, worker.log)
     if not once:
         raise typer.Exit(INTERRUPTED)
 

@@ -7,9 +7,10 @@ from typing import Any
 from stream.cli import output
 from stream.cli.demo_account import Account
 from stream.cli.demo_live import alert_line
+from stream.errors import KizunaError
 from stream.offline.evaluate import ChurnTest
 
-__all__ = ["Summary", "as_json", "tell"]
+__all__ = ["Summary", "as_json", "judge", "tell"]
 
 TOP_ALERTS = 5
 SEVERITY_ORDER = {"critical": 0, "error": 1, "warning": 2, "info": 3}
@@ -34,6 +35,18 @@ class Summary:
     events_per_second: float
     seconds: float
     n_restarts: int
+
+
+def judge(summary: Summary, log: Path) -> None:
+    """A demo whose account does not add up has failed, whatever else it printed.
+
+    Raises:
+        KizunaError: not exactly once.
+    """
+    if summary.account.faults:
+        raise KizunaError(
+            f"not exactly once: {'; '.join(summary.account.faults)}", hint=f"see the worker's log: {log}"
+        )
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
