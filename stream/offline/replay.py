@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from schemas.interaction import LATEST
+from stream.errors import ConfigError
 from stream.pipeline import DeadLetter, Effects, FileRecord, Pipeline
 from stream.state.table import CustomerTable
 
@@ -16,6 +18,8 @@ __all__ = ["BATCH", "Replay", "replay", "scores_at"]
 
 BATCH = 5_000
 """Records of one step; the scores at the end do not depend on it."""
+
+LATEST_MS = int(LATEST.timestamp() * 1000)
 
 SLICE = 50_000  # encoded at a time
 
@@ -79,8 +83,16 @@ def replay(
         on_dead: receives the refused records of each step.
         on_progress: called with the number of records so far.
         batch: records of one step.
+
+    Raises:
+        ConfigError: T is later than any event may be.
     """
     assert pipeline.clock == "event"
+    if until_ms is not None and until_ms >= LATEST_MS:
+        raise ConfigError(
+            f"T is not before {LATEST:%Y-%m-%d}, and no event may be later",
+            hint="give an earlier time, for example --as-of 2026-11-22",
+        )
     account = Replay(pipeline.new_table())
     for run in _runs(records, batch):
         account.n_records += len(run)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import orjson
+import msgspec
 
 from stream.offline.history import NO_TIME
 from stream.pipeline import FileRecord
@@ -13,6 +13,10 @@ __all__ = ["TIME_FIELDS", "last_time", "shifted"]
 TIME_FIELDS = ("occurred_at", "promised_at", "due_at", "term_end")
 """Every field of every interaction that holds a time."""
 
+# Fields stay bytes: a number read and written again may come out as another one.
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_time = msgspec.json.Decoder(datetime).decode
+
 
 def last_time(records: Iterable[FileRecord]) -> int:
     """The latest event time, epoch ms; `NO_TIME` if there is none."""
@@ -20,15 +24,23 @@ def last_time(records: Iterable[FileRecord]) -> int:
 
 
 def shifted(record: FileRecord, by_ms: int) -> FileRecord:
-    """The record `by_ms` later; unknown fields are kept, and what cannot be read stays as it is."""
+    """The record `by_ms` later; all other fields keep their bytes, and what cannot be read stays as it is."""
     if record.timestamp == NO_TIME or record.value is None:
         return record
-    fields = orjson.loads(record.value)
     by = timedelta(milliseconds=by_ms)
     try:
+        fields = _fields(record.value)
         for name in TIME_FIELDS:
-            if isinstance(fields.get(name), str):
-                fields[name] = (datetime.fromisoformat(fields[name]) + by).isoformat()
-    except (ValueError, OverflowError):
+            if name in fields:
+                fields[name] = _moved(fields[name], by)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
         return record  # refused where it arrives, with its cause
-    return record._replace(timestamp=record.timestamp + by_ms, value=orjson.dumps(fields))
+    return record._replace(timestamp=record.timestamp + by_ms, value=msgspec.json.encode(fields))
+
+
+def _moved(raw: msgspec.Raw, by: timedelta) -> msgspec.Raw:
+    try:
+        time = _time(raw)
+    except msgspec.ValidationError:
+        return raw  # null, or a field of the same name that is not a time
+    return msgspec.Raw(msgspec.json.encode(time + by))

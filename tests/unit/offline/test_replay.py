@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from schemas.codec import decode_interaction, decode_score, encode
-from schemas.interaction import TYPES
+from schemas.interaction import LATEST, TYPES
 from stream.alerts import rules
-from stream.errors import DataError
+from stream.errors import ConfigError, DataError
 from stream.model import parameters
 from stream.offline import history
 from stream.offline.generate import generate
@@ -146,3 +146,42 @@ def test_shift_moves_every_time_and_nothing_else(file: Path) -> None:
     assert b'"mine":1' in (shifted(odd, DAY_MS).value or b"")
     broken = FileRecord("f", 0, 1, NO_TIME, b"", b"{")
     assert shifted(broken, DAY_MS) == broken
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b'"mine":1e999',
+        b'"mine":123456789012345678901234567890',
+        b'"mine":0.10000000000000000000001',
+        b'"mine":{"a": [1, 1.50]}',
+        b'"due_at":"soon"',
+        b'"due_at":null',
+        b'"due_at":17',
+    ],
+)
+def test_shift_keeps_the_bytes_of_what_it_does_not_move(tmp_path: Path, field: bytes) -> None:
+    """Numbers that no double holds, and fields that are no time after all, come out as they went in."""
+    path = tmp_path / "odd.jsonl"
+    path.write_bytes(b'{"occurred_at":"2026-01-01T00:00:00Z","customer_id":"a",%b}' % field)
+    (record,) = history.read(path)
+    assert shifted(record, DAY_MS).value == (
+        b'{"occurred_at":"2026-01-02T00:00:00Z","customer_id":"a",%b}' % field
+    )
+
+
+def test_time_that_cannot_be_moved_leaves_the_line_as_it_is(tmp_path: Path) -> None:
+    """A shift past the last year there is does not end the run."""
+    path = tmp_path / "far.jsonl"
+    path.write_bytes(b'{"occurred_at":"9999-12-31T00:00:00Z","customer_id":"a"}')
+    (record,) = history.read(path)
+    assert shifted(record, 30 * DAY_MS) == record
+
+
+def test_time_beyond_all_events_is_refused(pipeline: Pipeline, file: Path) -> None:
+    """A mistyped year would sweep for ever; it is said before a line is read."""
+    limit_ms = int(LATEST.timestamp() * 1000)
+    with pytest.raises(ConfigError, match="2100") as caught:
+        replay(pipeline, history.read(file), now_ms=END_MS, until_ms=limit_ms)
+    assert "--as-of" in caught.value.hint
+    assert replay(pipeline, iter(()), now_ms=END_MS, until_ms=limit_ms - 1).as_of_ms == limit_ms - 1
