@@ -109,12 +109,19 @@ def _app(typed: str | None, options: _Options) -> typer.Typer:
         # The other commands are only names in the help: importing them would make every start slow.
         loaded = command.load() if command.name == typed else _not_loaded
         if isinstance(loaded, typer.Typer):
-            app.add_typer(loaded, name=command.name, help=command.promise)
+            app.add_typer(loaded, name=command.name, help=f"{command.promise}\n\n{_example(loaded)}")
         elif command.name == typed:
             app.command(command.name, short_help=command.promise)(loaded)
         else:
             app.command(command.name, help=command.promise)(loaded)
     return app
+
+
+def _example(group: typer.Typer) -> str:
+    """The example of a group's first subcommand, for the help of the group."""
+    first = group.registered_commands[0].callback
+    lines = (line.strip() for line in (first.__doc__ or "").splitlines())
+    return next(line for line in lines if line.startswith("Example: "))
 
 
 def _not_loaded() -> None:

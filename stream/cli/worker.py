@@ -32,8 +32,12 @@ def worker(
     instance_id: Annotated[
         str | None, typer.Option(help="Stable name: restarts without a rebalance.")
     ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Whose local Kafka is meant.", show_default=".kizuna")
+    ] = None,
     metrics_host: Annotated[str | None, typer.Option(help="Where /metrics, /livez, /readyz listen.")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="0: any free port.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
 ) -> None:
     """Score interactions as they arrive, exactly once. Stop with Ctrl-C or SIGTERM.
@@ -56,8 +60,10 @@ def worker(
         parameters=parameters,
         rules=rules,
         instance_id=instance_id,
+        data_dir=data_dir,
         metrics_host=metrics_host,
         metrics_port=metrics_port,
+        log_level=log_level,
         log_format=log_format,
     )
     with reachable(named) as settings:

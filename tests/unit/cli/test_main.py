@@ -47,6 +47,8 @@ def kizuna(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedP
         (("kafka", "start", "--port", "80"), 2),
         (("kafka", "start", "--heap", "much"), 2),
         (("topics", "check", "--bootstrap", "nonsense"), 2),
+        (("worker", "--data-dir", "elsewhere"), 1),
+        (("worker", "--log-level", "loud"), 2),
     ],
 )
 def test_exit_code_says_what_happened(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
@@ -68,6 +70,16 @@ def test_refused_download_fails_the_job(tmp_path: Path) -> None:
     assert "could not be downloaded from http://127.0.0.1:1" in done.stderr
     assert "Traceback" not in done.stderr
     assert {path.name for path in (tmp_path / ".kizuna").rglob("*") if path.is_file()} == {"lock", "in-use"}
+
+
+@pytest.mark.parametrize("time", ["2100-01-01", "9999-12-31"])
+def test_replay_to_a_time_beyond_all_events_is_wrong_use(tmp_path: Path, time: str) -> None:
+    """It ends at once with a sentence, and leaves no file."""
+    (tmp_path / "events.jsonl").write_text("")
+    done = kizuna("replay", "events.jsonl", "--out", "scores.jsonl", "--as-of", time, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "2100-01-01" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["events.jsonl"]
 
 
 def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
@@ -166,7 +178,7 @@ def test_help_of_a_command_shows_how(tmp_path: Path, command: Command) -> None:
     names = [command.name]
     if isinstance(loaded, typer.Typer):
         callbacks = [row.callback for row in loaded.registered_commands]
-        names = [f"{command.name} {callback.__name__}" for callback in callbacks if callback is not None]
+        names += [f"{command.name} {callback.__name__}" for callback in callbacks if callback is not None]
     for name in names:
         done = kizuna(*name.split(), "--help", cwd=tmp_path)
         assert done.returncode == 0
