@@ -2,6 +2,7 @@
 
 import re
 
+from stream.cli.main import COMMANDS
 from tests.house.tree import ROOT, files, layers, python, rooms
 
 NO_ROOM = {"base", "common", "helper", "helpers", "manager", "managers", "misc", "shared", "util", "utils"}
@@ -22,6 +23,20 @@ def test_map_names_every_room() -> None:
     table = "".join(line for line in page.splitlines() if line.startswith("|"))
     places = {name for name in rooms() if (ROOT / "stream" / name).is_dir()}
     assert sorted(name for name in places if f"stream/{name}" not in table) == []
+
+
+def test_every_file_of_a_room_is_in_its_readme() -> None:
+    """A room's README names each of its files; the commands of `cli` are named by `COMMANDS`."""
+    commands = {ROOT / "stream/cli" / f"{command.name.replace('-', '_')}.py" for command in COMMANDS}
+    placed = [path for path in python("stream") if path.parent != ROOT / "stream"]
+    unnamed = [
+        path
+        for path in placed
+        if path.name != "__init__.py"
+        and path not in commands
+        and f"`{path.name}`" not in (path.parent / "README.md").read_text(encoding="utf-8")
+    ]
+    assert unnamed == []
 
 
 def test_layer_in_brackets_is_a_room_not_built_yet() -> None:
