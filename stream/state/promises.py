@@ -21,6 +21,7 @@ __all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of"]
 
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
+MAX_SPILLED = 200  # promises of one customer beyond the row's; a test or guest account may have any number
 SETTLED_S = 7 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
 
 
@@ -119,11 +120,13 @@ def _merge(promises: NDArray[np.void], steps: Steps) -> None:
 
 
 def _settled(promises: NDArray[np.void], time_s: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Closed so long before the event at `time_s` that no further fact is expected.
+    """Closed, or never opened, and untouched so long before `time_s` that no further fact is expected.
 
     Judged by the event's own time, so it does not depend on how the source is cut into runs.
     """
-    return model.closed(promises) & (promises["closed"] + np.uint32(SETTLED_S) < time_s)
+    untouched = np.maximum(np.maximum(promises["closed"], promises["replied"]), promises["reopened"])
+    over = model.closed(promises) | (promises["opened"] == 0)
+    return over & (untouched + np.uint32(SETTLED_S) < time_s)
 
 
 def _spilled(tails: dict[int, Tail], rows: Ints) -> NDArray[np.bool_]:
@@ -161,12 +164,25 @@ def _places_in_tails(
             _fold(store, np.full(int(settled.sum()), row), tail.promises[settled], parameters)
             tail.promises = tail.promises[~settled]
         if not has_room[i]:
+            if len(tail.promises) >= MAX_SPILLED:
+                _break_oldest(store, tail, row, int(steps.time_s[i]), parameters)
             entry = np.zeros(1, model.PROMISE)
             tail.promises = _joined([tail.promises, entry])
             places[i] = len(tail.promises) - 1
         elif not len(tail.promises) and not tail.days:
             del tails[row]
     return places
+
+
+def _break_oldest(
+    store: NDArray[np.void], tail: Tail, row: int, time_s: int, parameters: Parameters
+) -> None:
+    """Count the oldest promise of a full tail as broken; a row must not outgrow what Kafka takes."""
+    oldest = int(tail.promises["opened"].argmin())
+    broken = tail.promises[oldest : oldest + 1].copy()
+    broken["failed"], broken["closed"] = 1, np.maximum(broken["closed"], np.uint32(time_s))
+    _fold(store, np.array([row]), broken, parameters)
+    tail.promises = np.delete(tail.promises, oldest)
 
 
 def _merge_in_tails(tails: dict[int, Tail], places: dict[int, int], steps: Steps) -> None:

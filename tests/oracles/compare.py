@@ -113,9 +113,9 @@ def _promise(slot: Any) -> Promise:
 
 
 def _promise_differences(ledger: Sequence[Promise], known: Sequence[Promise]) -> list[str]:
-    """The ledger may lack promises that are closed (folded into the sums); nothing else."""
+    """The ledger may lack promises that are closed (folded) or never opened (forgotten); nothing else."""
     stored, expected = Counter(map(repr, ledger)), Counter(map(repr, known))
-    closed = {repr(promise) for promise in known if promise.is_closed}
+    closed = {repr(promise) for promise in known if promise.is_closed or promise.opened is None}
     wrong = [f"promise {text} is unknown" for text in stored - expected]
     return wrong + [f"promise {text} is missing" for text in expected - stored if text not in closed]
 

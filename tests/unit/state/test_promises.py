@@ -12,6 +12,7 @@ from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import Pipeline
 from stream.state.layout import PROMISE_SLOTS
+from stream.state.promises import SETTLED_S
 from stream.state.table import CustomerTable
 from tests.oracles import Oracle, table_differences
 from tests.strategies import DAY_MS, END_MS, HOUR_MS, START_MS, Body, bodies, iso, records, splits
@@ -120,3 +121,21 @@ def test_late_fact_about_a_settled_promise_merges(fact: str) -> None:
     late = LATE_FACTS[fact]
     assert differences([*FILLED, late], [slice(0, 99)])[0] == []
     assert trust_of([*FILLED, late]) == trust_of([late, *FILLED])
+
+
+def test_a_row_does_not_outgrow_kafka() -> None:
+    """A guest account with any number of open promises: the oldest count as broken, the row stays small."""
+    table = PIPELINE.new_table()
+    due = iso(START_MS + DAY_MS)
+    found = [delivery(f"p{i}", START_MS + i * HOUR_MS, "promised", due, f"d{i}") for i in range(600)]
+    PIPELINE.step(table, records(found), END_MS)
+    assert max(len(value) for value in table.encode(table.live(0, 1))) < 10_000
+    assert table.rows["evidence"][0].sum() > 0
+
+
+def test_facts_about_promises_never_opened_do_not_pile_up() -> None:
+    """Replies to tickets nobody opened are let go when room is needed."""
+    table = PIPELINE.new_table()
+    found = [ticket(f"r{i}", START_MS + i * DAY_MS, "first_reply", ref=f"t{i}") for i in range(50)]
+    PIPELINE.step(table, records(found), END_MS)
+    assert sum(len(tail.promises) for tail in table.tails.values()) <= SETTLED_S // 86_400 + 1
