@@ -20,6 +20,7 @@ from stream.engine.reader import read_topic
 from tests.integration.engine.process import REAL, WorkerProcess
 
 NOW = datetime.now(UTC)
+SHIPPED = Path(__file__).resolve().parents[3] / "deploy/prometheus/scrape.yml"
 
 
 def purchase(customer: str, number: int, **other: Any) -> bytes:
@@ -137,7 +138,7 @@ async def test_a_backlog_breaks_no_promise_that_is_kept_further_on_in_it(
 
 
 async def test_a_real_prometheus_scrapes_the_worker(settings: Settings, log: Path, tmp_path: Path) -> None:
-    """Debian's Prometheus reads /metrics and answers a query for what was scored."""
+    """Debian's Prometheus, told by the shipped file, reads /metrics and knows what was scored."""
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         pytest.skip("no `prometheus` on PATH (Debian: apt-get install prometheus)")
@@ -156,11 +157,11 @@ def scraped(prometheus: str, target: str, directory: Path) -> Any:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = directory / "prometheus.yml"
-    config.write_text(
-        "scrape_configs:\n"
-        "  - job_name: kizuna\n    scrape_interval: 1s\n    scrape_timeout: 1s\n"
-        f"    static_configs: [{{targets: ['{target}']}}]\n"
-    )
+    text = SHIPPED.read_text(encoding="utf-8")
+    for shipped, ours in (("127.0.0.1:9108", target), ("scrape_interval: 15s", "scrape_interval: 1s")):
+        assert text.count(shipped) == 1, f"{shipped} in {SHIPPED}"
+        text = text.replace(shipped, ours)
+    config.write_text(text, encoding="utf-8")
     command = [
         prometheus,
         f"--config.file={config}",
