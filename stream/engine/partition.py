@@ -78,6 +78,7 @@ class Partition:
         self._queue: deque[Run] = deque()
         self._n_queued = 0
         self._n_fetched = 0
+        self._stepping = False
         self._next: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -97,6 +98,11 @@ class Partition:
     def pending(self) -> int:
         """Records queued and not yet in a step."""
         return self._n_queued
+
+    @property
+    def idle(self) -> bool:
+        """No record is fetched, queued or in a step that is not yet committed."""
+        return self._n_fetched == 0 and not self._stepping
 
     @property
     def oldest_ms(self) -> int | None:
@@ -150,6 +156,7 @@ class Partition:
         """
         assert not self.ahead
         self.drop()
+        self._stepping = False
         self._next = dict(self.durable)
         self.moved_at = monotonic()
         self.ready = True
@@ -212,6 +219,7 @@ class Partition:
             await asyncio.wait_for(self._wake.wait(), limit_s)
 
     async def _step(self) -> None:
+        self._stepping = True
         runs, records = self._take()
         wall = now_ms()
         now = self._clock.step_ms(records, wall)
@@ -219,6 +227,7 @@ class Partition:
         effects = self._pipeline.step(self.table, records, now, wall_ms=wall)
         offsets = self.durable | {run.topic: run.end for run in runs}
         await self._write(effects, offsets)
+        self._stepping = False
         self._clock.done()
         self.moved_at = monotonic()
         if records:

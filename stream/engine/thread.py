@@ -57,6 +57,23 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
         coordinator._do_heartbeat = noted
 
+    def progress(self, tp: Any) -> tuple[int | None, int | None]:
+        """How far a partition was handed over, and how far it can be, as the last fetch saw it.
+
+        Both count what is no record: markers of upstream transactions, and records that were aborted. The end
+        is the last stable offset: what lies behind it is of open transactions and cannot be read yet.
+
+        Returns:
+            next offset and end; None each while unknown.
+        """
+        subscription = self._consumer._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        state = assignment.state_value(tp) if assignment is not None else None
+        if state is None:
+            return None, None
+        stable = state.lso is not None and state.lso >= 0
+        return state._position, state.lso if stable else state.highwater
+
     def kicked_out(self) -> bool:
         """True if the group went on without us: another worker may have owned our partitions."""
         return bool(self._consumer._coordinator.generation < 0)

@@ -123,11 +123,18 @@ def _observe(app: Any, settings: Settings, metrics: Metrics) -> None:
 
 
 def _lag(app: Any, partition: Partition) -> int:
-    """Records between the durable positions and the ends, as the last fetches saw them."""
+    """Offsets between the durable positions and the ends, as the last fetches saw them.
+
+    Zero also where only markers of upstream transactions follow: the client has passed them, we never see
+    them, so no position of ours will.
+    """
     lag = 0
     for topic, offset in partition.durable.items():
-        end = app.consumer.highwater(TopicPartition(topic, partition.number))
-        lag += max(0, end - offset) if end is not None else 0
+        position, end = app.consumer._thread.progress(TopicPartition(topic, partition.number))
+        sought = (topic, partition.number) in app.engine.seeks
+        passed = position is not None and end is not None and position >= end and not sought
+        if end is not None and not (passed and partition.idle):
+            lag += max(0, end - offset)
     return lag
 
 

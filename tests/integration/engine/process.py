@@ -101,6 +101,16 @@ class WorkerProcess:
             assert time.monotonic() - began < limit_s, (self.metric(line), self.said)
             time.sleep(0.1)
 
+    def wait_lag_gone(self, limit_s: float = 20) -> None:
+        """Until the worker itself says that it has nothing left to read."""
+        began = time.monotonic()
+        while "kizuna_lag_records{" not in (text := self.status("/metrics")[1]) or self.metric(
+            "kizuna_lag_records"
+        ):
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() - began < limit_s, text
+            time.sleep(0.1)
+
     def stop(self, number: signal.Signals = signal.SIGTERM, limit_s: float = 40) -> int:
         """Ask to stop; returns the exit code."""
         self.process.send_signal(number)

@@ -6,9 +6,11 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.base import Collection
 from faust.tables.manager import TableManager
@@ -37,7 +39,7 @@ OURS_OF_FAUST: list[tuple[type[Any], type[Any]]] = [
 NEW_NAMES = {
     KizunaApp: {"engine", "failure", "on_failure", "fail", "generation", "last_heartbeat_s"},
     BatchConsumer: {"_engine", "_apply_seeks", "_run"},
-    BatchConsumerThread: {"last_heartbeat_s", "kicked_out", "dead_task"},
+    BatchConsumerThread: {"last_heartbeat_s", "kicked_out", "dead_task", "progress"},
     PartitionTable: {"_refuse"},
 }
 """Ours alone. Everything else in these classes replaces something that must exist."""
@@ -87,6 +89,14 @@ def test_the_tasks_that_are_watched_exist_in_aiokafka() -> None:
     assert "self._coordination_task" in inspect.getsource(GroupCoordinator.__init__)
     assert "self._sync_task" in inspect.getsource(AIOKafkaClient.bootstrap)
     assert "_rejoin_needed_fut" in inspect.getsource(GroupCoordinator)
+
+
+def test_how_far_a_partition_was_handed_over_is_known_to_aiokafka() -> None:
+    """Position and last stable offset of a partition are read where the consumer keeps them."""
+    state = TopicPartitionState(None)
+    assert (state._position, state.lso, state.highwater) == (None, None, None)
+    assert "self._subscription.subscription" in inspect.getsource(AIOKafkaConsumer.highwater)
+    assert "assignment.state_value(partition)" in inspect.getsource(AIOKafkaConsumer.highwater)
 
 
 def test_the_fair_fetcher_replaces_a_setting_that_the_fetcher_reads() -> None:
