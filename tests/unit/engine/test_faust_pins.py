@@ -91,7 +91,7 @@ def test_the_tasks_that_are_watched_exist_in_aiokafka() -> None:
     assert "_rejoin_needed_fut" in inspect.getsource(GroupCoordinator)
 
 
-def test_how_far_a_partition_was_handed_over_is_known_to_aiokafka() -> None:
+async def test_how_far_a_partition_was_handed_over_is_known_to_aiokafka() -> None:
     """Position and last stable offset of a partition are read where the consumer keeps them."""
     state = TopicPartitionState(None)
     assert (state._position, state.lso, state.highwater) == (None, None, None)
