@@ -17,7 +17,7 @@ Severity = Literal["critical", "error", "warning", "info"]
 State = Literal[
     "pending", "open", "acknowledged", "snoozed", "recovering", "resolved", "expired", "suppressed"
 ]
-"""Declared whole; version 1 writes `open` and `resolved`."""
+"""Declared whole; version 1 writes `open`, `resolved`, and `expired`: nothing was heard, evidence faded."""
 
 
 class AlertV1(Struct, frozen=True, gc=False):
@@ -52,4 +52,5 @@ class AlertV1(Struct, frozen=True, gc=False):
     reasons: list[Reason]
     recommended_action: Label
     owner: Id | None
+    due_at: Time | None
     schema: Literal["kizuna.alert.v1"] = "kizuna.alert.v1"

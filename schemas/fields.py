@@ -32,7 +32,7 @@ Amount = Annotated[float, Meta(ge=0.0, le=1e9)]
 """Money in units of its currency. The bounds also refuse infinities written as `1e999`."""
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
-"""ISO 4217 code. Codes are carried and compared, never converted."""
+"""ISO 4217 code. Carried, never converted: amounts of several currencies are not comparable yet."""
 
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 """A short name such as a channel or a code."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.alerts.rules import Rule, Rules
+from stream.model.columns import day_number, seconds
 
 __all__ = ["ALERT_NAMESPACE", "State", "Transition", "Values", "alert_id", "evaluate"]
 
@@ -51,7 +52,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One published change of one alert; `customer` is an index into the n customers."""
+    """One published change of one alert; `customer` is an index into the n customers.
+
+    `expired`: it is over although nothing was heard of the customer since it opened; evidence only faded.
+    """
 
     customer: int
     rule: Rule
@@ -60,6 +64,7 @@ class Transition:
     seq: int
     opened_ms: int
     now_ms: int
+    expired: bool = False
 
 
 def alert_id(customer_id: str, rule_id: str, episode: int) -> str:
@@ -92,7 +97,7 @@ def evaluate(store: NDArray[np.void], values: Values, rules: Rules, now_ms: int)
         relents = ~triggered & (state == State.PENDING)
         resolves = cleared & (state == State.OPEN)
         for i in np.flatnonzero(opens | waits | relents | resolves).tolist():
-            at = int(slot[i]) if has_slot[i] else _claim(store[i], rule.key, configured)
+            at = int(slot[i]) if has_slot[i] else _claim(store[i], rule.key, configured, now_ms)
             transition = _move(store, i, at, rule, bool(opens[i]), bool(waits[i]), bool(relents[i]), now_ms)
             if transition is not None:
                 transitions.append(transition)
@@ -112,16 +117,22 @@ def _conditions(rule: Rule, values: Values) -> tuple[NDArray[np.bool_], NDArray[
     return triggered & in_scope, cleared
 
 
-def _claim(row: np.void, key: int, configured: list[int]) -> int:
-    """A slot for a rule without one: a free one, else one of a rule that is no longer configured."""
+def _claim(row: np.void, key: int, configured: list[int], now_ms: int) -> int:
+    """A slot for a rule without one: a free one, else one of a rule that is no longer configured.
+
+    In a slot used before, episode and seq start from the date, so that a rule that comes back later repeats
+    neither: readers drop a `seq` that does not grow.
+    """
     owners = row["alert_rule"].tolist()
     at = (
         owners.index(0)
         if 0 in owners
         else next(i for i, owner in enumerate(owners) if owner not in configured)
     )
-    for name in ("alert_since", "alert_seq", "alert_episode", "alert_state"):
-        row[name][at] = 0
+    used = owners[at] != 0
+    row["alert_since"][at] = row["alert_state"][at] = 0
+    row["alert_episode"][at] = day_number(np.array([now_ms]))[0] if used else 0
+    row["alert_seq"][at] = seconds(np.array([now_ms]))[0] if used else 0
     row["alert_rule"][at] = key
     return int(at)
 
@@ -143,4 +154,7 @@ def _move(
     store["alert_episode"][i, at] = episode
     store["alert_seq"][i, at] = seq + 1
     store["alert_since"][i, at] = now_ms
-    return Transition(i, rule, state, episode, seq + 1, opened_ms, now_ms)
+    expired = not opens and int(store["events"][i]) == int(store["alert_events"][i, at])
+    if opens:
+        store["alert_events"][i, at] = store["events"][i]
+    return Transition(i, rule, state, episode, seq + 1, opened_ms, now_ms, expired)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +101,7 @@ def encode_alert(
     """
     customer, rule, i = key.decode(), transition.rule, transition.customer
     resolved = transition.state is State.RESOLVED
+    over: Literal["expired", "resolved"] = "expired" if transition.expired else "resolved"
     risk = int(scores.risk_e4[i])
     record = AlertV1(
         alert_id=alert_id(customer, rule.id, transition.episode),
@@ -112,11 +114,11 @@ def encode_alert(
         customer_id=customer,
         segment=row["segment"].decode() or None,
         severity=rule.severity,
-        state="resolved" if resolved else "open",
+        state=over if resolved else "open",
         state_since=rfc3339(transition.now_ms),
         opened_at=rfc3339(transition.opened_ms),
         resolved_at=rfc3339(transition.now_ms) if resolved else None,
-        resolve_reason="recovered" if resolved else None,
+        resolve_reason=("expired" if transition.expired else "recovered") if resolved else None,
         as_of=rfc3339(transition.now_ms),
         trust=int(scores.trust_centi[i]) / 100,
         churn_risk=risk / 10_000 if risk >= 0 else None,
@@ -126,5 +128,6 @@ def encode_alert(
         reasons=reasons,
         recommended_action=rule.action,
         owner=rule.owner,
+        due_at=rfc3339(transition.opened_ms + round(rule.due_hours * 3_600_000)),
     )
     return f"{customer}|{rule.id}".encode(), encode(record)

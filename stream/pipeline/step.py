@@ -197,9 +197,12 @@ class Pipeline:
     def bands(self, table: CustomerTable) -> dict[tuple[str, str], int]:
         """Customers by (score, band) of their last published values; bands of a fifth of the scale."""
         rows = table.rows[: table.n_rows]
-        rows = rows[rows["seq"] > 0]
-        risk = rows["risk_e4"][rows["risk_e4"] >= 0]
-        counts = {("trust", band): count for band, count in _by_band(rows["trust_centi"] / 10_000.0)}
+        published = rows["seq"] > 0
+        risk = rows["risk_e4"][published]
+        risk = risk[risk >= 0]
+        counts = {
+            ("trust", band): count for band, count in _by_band(rows["trust_centi"][published] / 10_000.0)
+        }
         return counts | {("churn_risk", band): count for band, count in _by_band(risk / 10_000.0)}
 
 

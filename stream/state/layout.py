@@ -27,7 +27,7 @@ __all__ = [
     "ROW",
 ]
 
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
 
 DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
@@ -43,12 +43,16 @@ ROW = np.dtype(
         ("evidence", "<f8", (len(CAUSES), 2)),  # r and s in landmark units
         ("engagement", "<f8", (2,)),  # short and long half-life, landmark units
         ("payment_failures", "<f8"),  # landmark units
-        ("amount_e4", "<i8"),  # sum of purchase amounts, 1/10,000 of the unit
+        (
+            "amount_e4",
+            "<i8",
+        ),  # sum of purchase amounts, 1/10,000 of the unit; for value at risk, not scored yet
         ("dedup", "<u8", (DEDUP_SLOTS,)),  # hashes of event ids, ring by acceptance
         ("promises", PROMISE, (PROMISE_SLOTS,)),
         ("alert_since", "<i8", (ALERT_SLOTS,)),  # ms: when the present state began
         ("alert_rule", "<u4", (ALERT_SLOTS,)),  # hash of the rule id, 0 = free slot
         ("alert_seq", "<u4", (ALERT_SLOTS,)),
+        ("alert_events", "<u4", (ALERT_SLOTS,)),  # `events` when it opened
         ("alert_episode", "<u2", (ALERT_SLOTS,)),
         ("alert_state", "u1", (ALERT_SLOTS,)),
         ("days", "<u2", (DAY_SLOTS,)),  # latest distinct purchase days, unordered

@@ -174,9 +174,7 @@ def _places_in_tails(
     return places
 
 
-def _break_oldest(
-    store: NDArray[np.void], tail: Tail, row: int, time_s: int, parameters: Parameters
-) -> None:
+def _break_oldest(store: NDArray[np.void], tail: Tail, row: int, time_s: int, parameters: Parameters) -> None:
     """Count the oldest promise of a full tail as broken; a row must not outgrow what Kafka takes."""
     oldest = int(tail.promises["opened"].argmin())
     broken = tail.promises[oldest : oldest + 1].copy()

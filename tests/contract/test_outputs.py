@@ -22,7 +22,7 @@ ORDER = {
     AlertV1: """
         alert_id dedup_key episode seq rule_id rule_version model_version customer_id segment severity state
         state_since opened_at resolved_at resolve_reason as_of trust churn_risk horizon_days threshold_open
-        threshold_clear reasons recommended_action owner schema""",
+        threshold_clear reasons recommended_action owner due_at schema""",
     CommandV1: """
         command_id customer_id rule_id action expected_seq issued_at issued_by reason until assignee
         schema""",

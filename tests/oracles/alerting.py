@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from schemas.alert import AlertV1
 from schemas.score import ScoreV1
@@ -21,6 +22,7 @@ class Life:
     since: datetime | None = None
     episode: int = 0
     seq: int = 0
+    events: int = 0
 
 
 def implied(
@@ -58,13 +60,19 @@ def _conditions(rule: Rule, published: ScoreV1, purchase_days: int) -> tuple[boo
     return value >= opens and in_scope, value < clears
 
 
-def _alert(rule: Rule, life: Life, state: str, published: ScoreV1, rules: Rules) -> AlertV1:
+def _alert(
+    rule: Rule, life: Life, state: Literal["open", "resolved"], published: ScoreV1, rules: Rules
+) -> AlertV1:
     opened_at = published.as_of if state == "open" else life.since
     life.episode += state == "open"
     life.seq += 1
     life.state, life.since = ("open", published.as_of) if state == "open" else ("none", None)
     key = f"{published.customer_id}|{rule.id}"
     resolved = state == "resolved"
+    assert opened_at is not None
+    expired = resolved and life.events == published.events
+    if not resolved:
+        life.events = published.events
     return AlertV1(
         alert_id=str(uuid.uuid5(NAMESPACE, f"{key}|{life.episode}")),
         dedup_key=key,
@@ -76,11 +84,11 @@ def _alert(rule: Rule, life: Life, state: str, published: ScoreV1, rules: Rules)
         customer_id=published.customer_id,
         segment=published.segment,
         severity=rule.severity,
-        state="resolved" if resolved else "open",
+        state="expired" if expired else state,
         state_since=published.as_of,
         opened_at=opened_at,
         resolved_at=published.as_of if resolved else None,
-        resolve_reason="recovered" if resolved else None,
+        resolve_reason=("expired" if expired else "recovered") if resolved else None,
         as_of=published.as_of,
         trust=published.trust,
         churn_risk=published.churn_risk,
@@ -90,4 +98,5 @@ def _alert(rule: Rule, life: Life, state: str, published: ScoreV1, rules: Rules)
         reasons=published.reasons,
         recommended_action=rule.action,
         owner=rule.owner,
+        due_at=opened_at + timedelta(hours=rule.due_hours),
     )

@@ -148,16 +148,33 @@ def test_rules_are_independent() -> None:
 
 
 def test_slot_of_a_rule_that_is_gone_is_used_again() -> None:
-    """With every slot taken by former rules, a new rule takes one of theirs and starts from nothing."""
+    """A new rule takes a former one's slot; one that comes back repeats neither its episode nor its seq."""
     story = Story(
         *(Rule(id=f"old{i}", kind="trust_below", open=40.0, clear=50.0, **DEFAULTS) for i in range(4))
     )
-    assert len(story.tell(30.0)) == ALERT_SLOTS
+    first = {t.rule.id: t for t in story.tell(30.0)}
+    assert len(first) == ALERT_SLOTS
     kept, new = story.rules.rule[2], Rule(id="new", kind="trust_below", open=40.0, clear=50.0, **DEFAULTS)
     story.rules = Rules(rule=(new, kept))
     [opened] = story.tell(30.0)
-    assert (opened.rule.id, opened.episode, opened.seq) == ("new", 1, 1)
-    assert [(t.rule.id, t.seq) for t in story.tell(60.0)] == [("new", 2), ("old2", 2)]
+    assert opened.rule.id == "new"
+    told = [(t.rule.id, t.seq) for t in story.tell(60.0)]
+    assert told == [("new", opened.seq + 1), ("old2", 2)]
+    story.rules = Rules(rule=(first["old0"].rule, first["old1"].rule, new, kept))
+    again = {t.rule.id: t for t in story.tell(30.0)}["old0"]
+    assert again.seq > first["old0"].seq
+    assert again.episode > first["old0"].episode
+
+
+def test_silence_expires_an_alert_and_only_news_resolves_one() -> None:
+    """Evidence that faded without a word of the customer is no recovery."""
+    story = Story(LOW)
+    story.row["events"] = 7
+    assert [t.expired for t in story.tell(30.0)] == [False]
+    assert [t.expired for t in story.tell(60.0)] == [True]
+    story.tell(30.0)
+    story.row["events"] = 8
+    assert [t.expired for t in story.tell(60.0)] == [False]
 
 
 VALUES = st.lists(st.tuples(st.floats(0, 100), st.one_of(st.none(), st.floats(0, 1))), max_size=60)
