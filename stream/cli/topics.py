@@ -17,6 +17,9 @@ Bootstrap = Annotated[
     str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
 ]
 Prefix = Annotated[str | None, typer.Option(help="Put before every topic's name.", show_default="none")]
+AppId = Annotated[
+    str | None, typer.Option(help="Whose changelog is meant; as given to the worker.", show_default="kizuna")
+]
 Partitions = Annotated[int | None, typer.Option(help="Of every topic.", show_default="4")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 
@@ -24,6 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last 
 @topics.command()
 def create(
     bootstrap: Bootstrap = None,
+    app_id: AppId = None,
     topic_prefix: Prefix = None,
     partitions: Partitions = None,
     replication: Annotated[int | None, typer.Option(help="Copies of every topic.", show_default="1")] = None,
@@ -34,7 +38,11 @@ def create(
     Example: kizuna topics create --partitions 8
     """
     named = load(
-        bootstrap=bootstrap, topic_prefix=topic_prefix, partitions=partitions, replication=replication
+        bootstrap=bootstrap,
+        app_id=app_id,
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        replication=replication,
     )
     with reachable(named) as settings:
         created = create_topics(settings)
@@ -49,6 +57,7 @@ def create(
 @topics.command()
 def check(
     bootstrap: Bootstrap = None,
+    app_id: AppId = None,
     topic_prefix: Prefix = None,
     partitions: Partitions = None,
     json: Json = False,
@@ -57,7 +66,7 @@ def check(
 
     Example: kizuna topics check --bootstrap kafka.example:9092
     """
-    named = load(bootstrap=bootstrap, topic_prefix=topic_prefix, partitions=partitions)
+    named = load(bootstrap=bootstrap, app_id=app_id, topic_prefix=topic_prefix, partitions=partitions)
     with reachable(named) as settings:
         check_topics(settings)
     if json:

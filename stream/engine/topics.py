@@ -2,7 +2,7 @@
 
 Checked because the failures are silent later: a missing changelog hangs a restore, a missing source is
 ignored by Faust, unequal partition counts tear a customer's topics apart, and a small `max.message.bytes`
-refuses a dead letter.
+refuses a dead letter. How a source is kept is its writer's business: only its partitions are checked.
 """
 
 import asyncio
@@ -38,19 +38,28 @@ SIDE_TOPICS = frozenset({"alert-commands", "privacy-commands", "segments"})
 
 CHECKED_CONFIG = ("cleanup.policy", "max.message.bytes")
 
-POLL_S = 0.1  # a deletion is answered before it has happened everywhere
+POLL_S = 0.1  # creation and deletion are answered before they have happened everywhere
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One topic as it must be on the cluster."""
+    """One topic as it must be on the cluster.
+
+    Attributes:
+        name: on the cluster.
+        partitions: exactly so many.
+        config: what it is created with.
+        needed: a worker does not start without it.
+        theirs: a source: whoever writes it decides how it is kept, so its `config` is not checked.
+    """
 
     name: str
     partitions: int
     config: dict[str, str]
     needed: bool
+    theirs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,7 @@ def declared(settings: Settings) -> list[Declared]:
             partitions=settings.partitions,
             config={key: str(value) for key, value in config.items()},
             needed=name not in SIDE_TOPICS,
+            theirs=name in settings.sources,
         )
         for name, config in specs.items()
     ]
@@ -106,6 +116,8 @@ def create_topics(
     settings: Settings, config: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 ) -> list[str]:
     """Make the declared topics that are missing; those that exist are left as they are.
+
+    Returns once Kafka describes them: a worker may start.
 
     Args:
         settings: where, and how topics are called.
@@ -207,46 +219,54 @@ async def _create(settings: Settings, config: Mapping[str, Mapping[str, str]]) -
                 for topic in missing
             ]
         )
-    already_exists = 36  # made by someone else since we looked
-    refused = [
-        f"{name}: {message}"
-        for name, code, message in response.topic_errors
-        if code not in (0, already_exists)
-    ]
-    if refused:
-        raise BrokerError(
-            f"Kafka refused topics: {'; '.join(refused)}",
-            hint="compare --replication with the number of brokers, and ask for the right to create topics",
-        )
-    return [topic.name for topic in missing]
+        already_exists = 36  # made by someone else since we looked
+        refused = [
+            f"{name}: {message}"
+            for name, code, message in response.topic_errors
+            if code not in (0, already_exists)
+        ]
+        if refused:
+            raise BrokerError(
+                f"Kafka refused topics: {'; '.join(refused)}",
+                hint="compare --replication with the number of brokers; ask for the right to create topics",
+            )
+        created = [topic.name for topic in missing]
+        while True:
+            if len(await _described(admin, created)) == len(created):
+                return created
+            await asyncio.sleep(POLL_S)
+
+
+async def _described(admin: Any, names: list[str]) -> dict[str, int]:
+    """Number of partitions of each topic that is there."""
+    rows = await admin.describe_topics(names)
+    return {row["topic"]: len(row["partitions"]) for row in rows if row["error_code"] == 0}
 
 
 async def _check(settings: Settings) -> None:
     async with _admin(settings) as admin:
         wanted = [topic for topic in declared(settings) if topic.needed]
-        described = {
-            row["topic"]: row for row in await admin.describe_topics([topic.name for topic in wanted])
-        }
-        missing = [t.name for t in wanted if t.name not in described or described[t.name]["error_code"] != 0]
+        described = await _described(admin, [topic.name for topic in wanted])
+        missing = [topic.name for topic in wanted if topic.name not in described]
         if missing:
             raise BrokerError(
                 f"missing on {settings.bootstrap}: {', '.join(missing)}",
-                hint="create them with `kizuna topics create`",
+                hint=f"create them with `{_create_command(settings)}`",
             )
         wrong = [
             f"{topic.name} has {n}, not {topic.partitions}"
             for topic in wanted
-            if (n := len(described[topic.name]["partitions"])) != topic.partitions
+            if (n := described[topic.name]) != topic.partitions
         ]
         if wrong:
             raise BrokerError(
                 f"wrong partition counts: {'; '.join(wrong)}",
                 hint="set KIZUNA_PARTITIONS to the sources' count and create the other topics anew with it",
             )
-        await _check_config(admin, wanted)
+        await _check_config(admin, settings, [topic for topic in wanted if not topic.theirs])
 
 
-async def _check_config(admin: Any, wanted: list[Declared]) -> None:
+async def _check_config(admin: Any, settings: Settings, wanted: list[Declared]) -> None:
     resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in wanted]
     actual: dict[str, dict[str, str]] = {}
     for response in await admin.describe_configs(resources):
@@ -261,8 +281,19 @@ async def _check_config(admin: Any, wanted: list[Declared]) -> None:
     if wrong:
         raise BrokerError(
             f"topics not as declared: {'; '.join(wrong)}",
-            hint="alter them with kafka-configs, or create them anew with `kizuna topics create`",
+            hint=f"alter them with kafka-configs, or create them anew with `{_create_command(settings)}`",
         )
+
+
+def _create_command(settings: Settings) -> str:
+    """As it must be typed to make these settings' topics."""
+    flags = {"app-id": "app_id", "topic-prefix": "topic_prefix", "partitions": "partitions"}
+    named = [
+        f" --{flag} {getattr(settings, field)}"
+        for flag, field in flags.items()
+        if getattr(settings, field) != Settings.model_fields[field].default
+    ]
+    return f"kizuna topics create{''.join(named)}"
 
 
 def _good_enough(key: str, actual: str | None, wanted: str) -> bool:

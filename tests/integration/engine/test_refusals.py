@@ -1,7 +1,10 @@
 """A worker that must not go on says why in one sentence, what to do next, and ends with the right code."""
 
 import asyncio
+import re
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from stream.engine.feed import open_feed
 from stream.engine.reader import read_topic
 from stream.engine.topics import check_topics, create_topics
 from stream.errors import BrokerError
-from tests.integration.engine.process import REAL, WorkerProcess
+from tests.integration.engine.process import REAL, ROOT, WorkerProcess
 from tests.integration.engine.traffic import feed_numbers, wait_drained
 
 
@@ -72,6 +75,29 @@ def test_creating_topics_twice_creates_them_once(bare_settings: Settings) -> Non
     assert len(create_topics(bare_settings)) == 9
     assert create_topics(bare_settings) == []
     check_topics(bare_settings)
+
+
+def test_a_source_of_somebody_else_is_good_as_it_is(bare_settings: Settings) -> None:
+    """Small records, compacted: theirs to decide. The same of an output of ours is refused by name."""
+    theirs = {"max.message.bytes": "1048588", "cleanup.policy": "compact"}
+    create_topics(bare_settings, {"interactions": theirs})
+    check_topics(bare_settings)
+    ours = bare_settings.model_copy(update={"topic_prefix": bare_settings.topic_prefix + "2-"})
+    create_topics(ours, {"dead-letters": theirs})
+    with pytest.raises(BrokerError, match=r"dead-letters: max\.message\.bytes is 1048588"):
+        check_topics(ours)
+
+
+def test_the_changelog_of_another_app_is_made_as_the_hint_says(settings: Settings) -> None:
+    """Two apps on the same topics differ in the changelog alone."""
+    other = settings.model_copy(update={"app_id": settings.app_id + "-2"})
+    with pytest.raises(BrokerError, match=f": {other.topic('customers-changelog')}$") as refused:
+        check_topics(other)
+    command = re.search(r"`kizuna (.*)`", refused.value.hint)
+    assert command is not None
+    typed = [sys.executable, "-m", "stream", *command[1].split(), "--bootstrap", other.bootstrap]
+    subprocess.run(typed, cwd=ROOT, check=True, timeout=60)
+    check_topics(other)
 
 
 async def test_state_of_other_statistics_stops_the_worker_and_stays_as_it_is(
