@@ -18,6 +18,7 @@ from mode import Service
 from stream.engine.partitions import Partitions
 from stream.engine.run import Run
 from stream.engine.thread import BatchConsumerThread
+from stream.errors import DataError
 
 __all__ = ["BatchConsumer", "Transport"]
 
@@ -50,7 +51,7 @@ class BatchConsumer(driver.Consumer):
         active_partitions: Any,
         timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> dict[Any, list[Run]]:
-        if self.app.rebalancing or not self.flow_active:
+        if self.app.rebalancing or not self.flow_active or self.app.failure is not None:
             await asyncio.sleep(GATE_WAIT_S)
             return {}
         engine = self._engine
@@ -70,7 +71,11 @@ class BatchConsumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         # While some are full, look again soon: they must not wait for the idle ones.
         wait_s = FETCH_WAIT_S if len(open_) == len(ready) else FULL_WAIT_S
-        fetched = await super()._getmany(open_, min(timeout, wait_s))
+        try:
+            fetched = await super()._getmany(open_, min(timeout, wait_s))
+        except DataError as error:  # it would be read again and again: no reset and no restart cures it
+            self.app.fail(error)
+            return {}
         if generation != self.app.consumer_generation_id:
             return {}
         return {

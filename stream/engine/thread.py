@@ -5,7 +5,10 @@ from time import monotonic
 from typing import Any
 
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import CorruptRecordException
 from faust.transport.drivers import aiokafka as driver
+
+from stream.errors import DataError
 
 __all__ = ["BatchConsumerThread", "FairFetcher"]
 
@@ -28,6 +31,35 @@ class FairFetcher(Fetcher):
     @_fetch_max_wait_ms.setter
     def _fetch_max_wait_ms(self, _value: int) -> None:
         pass  # Fetcher.__init__ would set a constant
+
+    async def fetched_records(self, partitions: Any, timeout: float = 0, max_records: Any = None) -> Any:  # noqa: ASYNC109
+        """As aiokafka's, but a batch that cannot be parsed says which one it is.
+
+        Raises:
+            DataError: bytes in a source that are no Kafka record, or a header's name that is not UTF-8.
+        """
+        try:
+            return await super().fetched_records(partitions, timeout, max_records)
+        except (CorruptRecordException, UnicodeDecodeError) as error:
+            where, past = self._unreadable()
+            raise DataError(
+                f"{where} cannot be parsed: {error!r}",
+                hint=f"look at it with Kafka's own tools; to go on without it and all before it, {past},"
+                " then start again",
+            ) from error
+
+    def _unreadable(self) -> tuple[str, str]:
+        """The record whose parsing ended its batch's generator, and how to get past it."""
+        for tp, result in self._records.items():
+            records: Any = getattr(result, "_partition_records", None)
+            iterator = getattr(records, "_records_iterator", None)
+            if iterator is not None and iterator.gi_frame is None:
+                offset = records.next_fetch_offset
+                return (
+                    f"the record at {tp.topic}, partition {tp.partition}, offset {offset}",
+                    f"move the log's start to {offset + 1} with kafka-delete-records",
+                )
+        return "a record of a source", "move the log's start past it with kafka-delete-records"
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from aiokafka.producer import message_accumulator
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from stream.config import Settings, load
 from stream.engine.feed import open_feed
@@ -140,3 +142,26 @@ async def test_a_defect_of_the_core_stops_the_worker_after_three_resets(
         assert "ZeroDivisionError" in worker.said
     assert await read_topic(settings, "scores") == []
     assert await read_topic(settings, "customers-changelog") == []
+
+
+class NotUtf8(str):
+    """A header's name as a client may send it that does not ask for UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, *_args: str) -> bytes:
+        return b"\xff\xfe"
+
+
+async def test_a_record_that_no_client_can_parse_stops_the_worker_and_is_named(
+    settings: Settings, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read again it would fail again: one message with topic, partition, offset and what to do, exit 1."""
+    monkeypatch.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+    async with open_feed(settings) as feed:
+        await feed.send(b"k", b"1", partition=2)
+        await feed.send(b"k", b"2", partition=2, headers=[(NotUtf8("xx"), b"")])
+    with WorkerProcess(settings, log) as worker:
+        assert await asyncio.to_thread(worker.exit_code) == 1
+        assert f"{settings.topic('interactions')}, partition 2, offset 1 cannot be parsed" in worker.said
+        assert "kafka-delete-records" in worker.said

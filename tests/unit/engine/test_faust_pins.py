@@ -8,7 +8,7 @@ import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.assignor.partition_assignor import PartitionAssignor
@@ -103,4 +103,7 @@ def test_the_fair_fetcher_replaces_a_setting_that_the_fetcher_reads() -> None:
     """Aiokafka takes the long poll's wait from one private attribute when it builds a fetch."""
     assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
     assert "self._records" in inspect.getsource(Fetcher._get_actions_per_node)
+    assert "_records_iterator" in inspect.getsource(PartitionRecords.__init__)
+    assert "next_fetch_offset" in inspect.getsource(PartitionRecords.__init__)
+    assert "self._partition_records" in inspect.getsource(FetchResult.__init__)
     assert isinstance(vars(FairFetcher)["_fetch_max_wait_ms"], property)
