@@ -1,12 +1,17 @@
 """Whose now a step is of."""
 
+import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from stream.alerts import rules
 from stream.engine import backlog
 from stream.engine.backlog import StepClock
+from stream.model import parameters
+from stream.pipeline import Pipeline
 
 WALL = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -61,3 +66,28 @@ def test_a_slow_step_is_no_pause_between_steps(monkeypatch: pytest.MonkeyPatch) 
     assert clock.behind
     seconds[0] += backlog.REST_S
     assert not clock.behind
+
+
+@pytest.mark.parametrize(("wall_ms", "n_letters"), [(None, 1), (WALL, 0), (WALL - 3 * DAY_MS, 1)])
+def test_the_limit_on_events_ahead_is_the_walls(wall_ms: int | None, n_letters: int) -> None:
+    """An event of today, read while a backlog of three days ago is, lies in nobody's future."""
+    pipeline = Pipeline(parameters.load(), rules.load())
+    event = {
+        "type": "purchase",
+        "event_id": "e1",
+        "customer_id": "c1",
+        "occurred_at": datetime.fromtimestamp(WALL / 1000, UTC).isoformat(),
+        "amount": 10.0,
+        "currency": "EUR",
+    }
+    record = SimpleNamespace(
+        topic="t",
+        partition=0,
+        offset=0,
+        timestamp=WALL,
+        key=b"c1",
+        value=json.dumps(event).encode(),
+        headers=(),
+    )
+    effects = pipeline.step(pipeline.new_table(), [record], WALL - 3 * DAY_MS, wall_ms=wall_ms)
+    assert len(effects.dead_letters) == n_letters
