@@ -32,7 +32,12 @@ class FairFetcher(Fetcher):
     def _fetch_max_wait_ms(self, _value: int) -> None:
         pass  # Fetcher.__init__ would set a constant
 
-    async def fetched_records(self, partitions: Any, timeout: float = 0, max_records: Any = None) -> Any:  # noqa: ASYNC109
+    async def fetched_records(
+        self,
+        partitions: Any,
+        timeout: float = 0,  # noqa: ASYNC109 - aiokafka's signature
+        max_records: Any = None,
+    ) -> Any:
         """As aiokafka's, but a batch that cannot be parsed says which one it is.
 
         Raises:
