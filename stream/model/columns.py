@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 __all__ = [
     "PRIORITIES",
-    "TICKET_STATUSES",
     "TIERS",
     "Columns",
     "Evidence",
@@ -34,7 +33,6 @@ Seconds = NDArray[np.uint32]
 MS_PER_DAY = 86_400_000
 EPOCH_1990_MS = 631_152_000_000
 PRIORITIES = ("low", "normal", "high", "urgent")
-TICKET_STATUSES = ("opened", "first_reply", "resolved", "reopened", "escalated")
 TIERS = ("standard", "silver", "gold", "platinum")
 
 

@@ -18,7 +18,6 @@ from stream.model.parameters import Statistics
 __all__ = [
     "CAUSES",
     "DERIVED_CAUSES",
-    "DIMENSIONS",
     "DIMENSION_OF",
     "LANDMARK_MS",
     "cause_half_lives_ms",
@@ -31,7 +30,6 @@ __all__ = [
 LANDMARK_MS = (
     1_577_836_800_000  # 2020-01-01: exponents stay finite from 1990 to 2100 for every half-life >= 30 days
 )
-DIMENSIONS = ("reliability", "responsiveness", "assurance", "empathy", "tangibles")
 
 # Stored causes, in column order: the finest grain that a reason can name. Changing the order changes the
 # row layout.

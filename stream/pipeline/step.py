@@ -126,18 +126,23 @@ class Pipeline:
             publish = np.ones(len(rows), np.bool_)
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
             publish = self._moved(scores, store) | (store["alert_state"] != alerts_before).any(axis=1)
-        if publish.any():
+        if not publish.all():
             chosen = np.flatnonzero(publish)
-            known, scores, before = known.of(chosen), scores.of(chosen), take(store, chosen)
-            keys = table.key_list(rows[chosen])
-            moved = [
+            rows, known, scores, store = (
+                rows[chosen],
+                known.of(chosen),
+                scores.of(chosen),
+                take(store, chosen),
+            )
+            transitions = [
                 replace(each, customer=int(np.searchsorted(chosen, each.customer))) for each in transitions
             ]
-            self._encode(keys, before, known, scores, moved, now_ms, effects)
-            before["seq"] += 1
-            before["trust_centi"], before["risk_e4"] = scores.trust_centi, scores.risk_e4
-            put(table.rows, rows[chosen], before)
-        return rows[publish]
+        if len(rows):
+            self._encode(table.key_list(rows), store, known, scores, transitions, now_ms, effects)
+            store["seq"] += 1
+            store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
+            put(table.rows, rows, store)
+        return rows
 
     def _moved(self, scores: Scores, store: NDArray[np.void]) -> NDArray[np.bool_]:
         """Mask of customers whose scores moved far enough for a sweep to say so, or came or went."""
