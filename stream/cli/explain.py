@@ -23,7 +23,7 @@ from stream.engine.topics import CHANGELOG
 from stream.errors import BrokerError, DataError
 from stream.model import parameters
 from stream.model.explain import Explanation, Reason
-from stream.model.trust import interval
+from stream.model.interval import exact_interval
 from stream.pipeline import Pipeline
 from stream.state.table import CustomerTable
 
@@ -121,7 +121,7 @@ def _look(pipeline: Pipeline, table: CustomerTable, customer: str, time_ms: int)
     assert explanation is not None  # its row was just loaded
     _keys, scores = pipeline.scores(table, time_ms)
     trust = scores.trust
-    low, high = interval(trust.alpha, trust.beta, pipeline.parameters.trust.credible_mass)
+    low, high = exact_interval(trust.alpha, trust.beta, pipeline.parameters.trust.credible_mass)
     row = table.rows[table.index[key]]
     return Found(
         customer=customer,

@@ -1,4 +1,4 @@
-"""Trust: the expected value of a Beta reputation, with uncertainty, interval and exact contributions.
+"""Trust: the expected value of a Beta reputation, with uncertainty and exact contributions.
 
 Conventions:
     n customers, K = len(DIMENSION_OF) causes. `positive`, `negative`: float64 (n, K), decayed to the time
@@ -13,14 +13,12 @@ contributions per cause sum to it exactly, with no attribution rule to choose.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from stream.model.columns import Floats
 from stream.model.evidence import DIMENSION_OF
 from stream.model.parameters import Trust
 
-__all__ = ["ALL_CAUSES", "TrustScores", "interval", "trust"]
+__all__ = ["ALL_CAUSES", "TrustScores", "trust"]
 
 ALL_CAUSES = tuple(DIMENSION_OF)
 RECOVERY = ALL_CAUSES.index("recovery")
@@ -88,9 +86,3 @@ def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Fl
     a = good.sum(axis=1) - good[:, RECOVERY] + base * prior
     other = bad.sum(axis=1) - failures + (1.0 - base) * prior
     return np.minimum(good[:, RECOVERY], a * failures / other)
-
-
-def interval(alpha: Floats, beta: Floats, mass: float) -> NDArray[np.float64]:
-    """Central credible interval of Beta(alpha, beta) in points; shape (2, n), exact quantiles."""
-    tail = (1.0 - mass) / 2.0
-    return np.asarray(100.0 * np.stack([betaincinv(alpha, beta, tail), betaincinv(alpha, beta, 1.0 - tail)]))

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from schemas.interaction import Delivery, Engagement, Payment, Profile, Purchase, Subscription, Ticket
+from schemas.interaction import (
+    Delivery,
+    Engagement,
+    Event,
+    Payment,
+    Profile,
+    Purchase,
+    Subscription,
+    Ticket,
+)
 from stream.model.columns import (
     EPOCH_1990_MS,
     PRIORITIES,
@@ -28,7 +37,7 @@ from stream.model.promises import Step
 from stream.pipeline.decode import Decoded, epoch_ms, type_name
 from stream.pipeline.grades import GRADES
 
-__all__ = ["columns", "hash64"]
+__all__ = ["columns"]
 
 PRIORITY: dict[str | None, int] = {None: 0} | {name: i + 1 for i, name in enumerate(PRIORITIES)}
 TIER: dict[str | None, int] = {None: 0} | {name: i + 1 for i, name in enumerate(TIERS)}
@@ -42,26 +51,27 @@ TICKET_STEP = {
 SUBSCRIPTION_STATUS = ("started", "renewed", "cancel_requested", "cancelled", "expired")
 
 
-def hash64(text: str) -> int:
+def _hashes(texts: Sequence[str]) -> NDArray[np.uint64]:
     """64-bit XXH3, never 0: identity of an event or a promise. One false match in 10^18 comparisons."""
-    return xxh3_64_intdigest(text.encode()) or 1
+    hashes = np.fromiter(map(xxh3_64_intdigest, map(str.encode, texts)), np.uint64, len(texts))
+    return np.maximum(hashes, np.uint64(1))
 
 
 def columns(decoded: Decoded, parameters: Parameters) -> Columns:
     """Columns of a run, in arrival order."""
     events = decoded.events
-    at_of: dict[str, list[int]] = defaultdict(list)
-    for i, event in enumerate(events):
-        at_of[type_name(event)].append(i)
+    at_of: dict[type[Event], list[int]] = defaultdict(list)
+    for i, kind in enumerate(map(type, events)):
+        at_of[kind].append(i)
     result = Columns(
         keys=decoded.keys,
-        event_hash=np.array([hash64(event.event_id) for event in events], np.uint64),
+        event_hash=_hashes([event.event_id for event in events]),
         time_ms=decoded.times_ms,
     )
     graded: list[Evidence] = []
     promised: list[PromiseEvents] = []
-    for name, places in at_of.items():
-        at = np.array(places, np.int64)
+    for kind, places in at_of.items():
+        name, at = type_name(kind), np.array(places, np.int64)
         chosen: list[Any] = [events[i] for i in places]
         if name in GRADES:
             graded.append(GRADES[name](at, chosen, parameters.statistics.weight))
@@ -118,7 +128,7 @@ FILLS: dict[str, Callable[[Columns, Ints, Sequence[Any]], None]] = {
 def _deliveries(at: Ints, events: Sequence[Delivery]) -> PromiseEvents:
     return PromiseEvents(
         at,
-        np.array([hash64(f"delivery:{event.delivery_id}") for event in events], np.uint64),
+        _hashes([f"delivery:{event.delivery_id}" for event in events]),
         np.array([DELIVERY_STEP[event.status] for event in events], np.int64),
         np.zeros(len(events), np.int64),
         _optional_seconds([event.promised_at for event in events]),
@@ -132,7 +142,7 @@ def _tickets(at: Ints, events: Sequence[Ticket]) -> PromiseEvents:
     steps = [event for event, keep in zip(events, kept.tolist(), strict=True) if keep]
     return PromiseEvents(
         at[kept],
-        np.array([hash64(f"ticket:{event.ticket_id}") for event in steps], np.uint64),
+        _hashes([f"ticket:{event.ticket_id}" for event in steps]),
         step[kept],
         np.array([PRIORITY[event.priority] for event in steps], np.int64),
         _optional_seconds([event.due_at for event in steps]),

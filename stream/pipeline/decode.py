@@ -61,7 +61,9 @@ def decode(records: Sequence[Record], now_ms: int, effects: Effects) -> Decoded:
                 _refuse(effects, record, cause, detail, UNKNOWN)
                 continue
             if event.customer_id.encode() != key:
-                _refuse(effects, record, "key_mismatch", "the key is not `customer_id`", type_name(event))
+                _refuse(
+                    effects, record, "key_mismatch", "the key is not `customer_id`", type_name(type(event))
+                )
                 continue
             good.events.append(event)
             good.keys.append(key)
@@ -77,9 +79,9 @@ def epoch_ms(times: Sequence[datetime]) -> Ints:
     return np.rint(stamps * 1000.0).astype(np.int64)
 
 
-def type_name(event: Event) -> str:
-    """The `type` on the wire."""
-    return str(event.__struct_config__.tag)
+def type_name(kind: type[Event]) -> str:
+    """The `type` on the wire of an event of this struct."""
+    return str(kind.__struct_config__.tag)
 
 
 def _refuse_times(good: Decoded, origin: list[Record], limit_ms: int, effects: Effects) -> None:
@@ -92,7 +94,7 @@ def _refuse_times(good: Decoded, origin: list[Record], limit_ms: int, effects: E
         detail = (
             "`occurred_at` is before 1990" if old else "`occurred_at` is more than a day ahead of the clock"
         )
-        _refuse(effects, origin[i], cause, detail, type_name(good.events[i]))
+        _refuse(effects, origin[i], cause, detail, type_name(type(good.events[i])))
     kept = np.flatnonzero(~out).tolist()
     good.events = [good.events[i] for i in kept]
     good.keys = [good.keys[i] for i in kept]

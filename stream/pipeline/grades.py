@@ -22,6 +22,8 @@ SURVEY_CAUSE = {"nps": "survey", "csat": "survey", "ces1": "effort", "ces2": "ef
 
 
 def _evidence(at: Ints, graded: Sequence[tuple[str, float, float]]) -> Evidence:
+    if not graded:
+        return Evidence()
     cause, value, weight = zip(*graded, strict=True)
     causes = np.array([CAUSE[name] for name in cause], np.int64)
     return Evidence(at, causes, np.array(value, np.float64), np.array(weight, np.float64))
@@ -30,13 +32,13 @@ def _evidence(at: Ints, graded: Sequence[tuple[str, float, float]]) -> Evidence:
 def _surveys(at: Ints, events: Sequence[Survey], w: Weights) -> Evidence:
     """The middle of the scale is 0, its ends -1 and 1; the legacy CES 1.0 asks for effort, so high is bad."""
     weight = {"survey": w.survey, "effort": w.effort}
-    graded = []
-    for event in events:
-        low, high = SCALES[event.instrument]
-        value = (2 * event.score - low - high) / (high - low)
-        cause = SURVEY_CAUSE[event.instrument]
-        graded.append((cause, -value if event.instrument == "ces1" else value, weight[cause]))
-    return _evidence(at, graded)
+    graded = {}
+    for instrument, (low, high) in SCALES.items():
+        cause = SURVEY_CAUSE[instrument]
+        for score in range(low, high + 1):
+            value = (2 * score - low - high) / (high - low)
+            graded[instrument, score] = (cause, -value if instrument == "ces1" else value, weight[cause])
+    return _evidence(at, [graded[event.instrument, event.score] for event in events])
 
 
 def _reviews(at: Ints, events: Sequence[Review], w: Weights) -> Evidence:
@@ -45,7 +47,8 @@ def _reviews(at: Ints, events: Sequence[Review], w: Weights) -> Evidence:
 
 def _complaints(at: Ints, events: Sequence[Ticket], w: Weights) -> Evidence:
     weight = {"reopened": w.reopened, "escalated": w.escalated}
-    return _evidence(at, [("complaint", -1.0, weight.get(event.status, 0.0)) for event in events])
+    which = [i for i, event in enumerate(events) if event.status in weight]
+    return _evidence(at[which], [("complaint", -1.0, weight[events[i].status]) for i in which])
 
 
 def _incidents(at: Ints, events: Sequence[Incident], w: Weights) -> Evidence:

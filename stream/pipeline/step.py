@@ -6,6 +6,7 @@ hold at the highest event time seen by the partition, and every customer is swep
 multiple of `event_clock_sweep_days`, so that a replay hears silence at the times at which it was silent.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
@@ -164,12 +165,12 @@ class Pipeline:
         """Records of n customers and of their transitions."""
         reasons = top_reasons(scores, observations(known, scores, now_ms, self.parameters))
         effects.scores += encode_scores(
-            keys, before, scores, reasons, now_ms, self.parameters, self.model_version
+            keys, before, scores, reasons.texts(), now_ms, self.parameters, self.model_version
         )
         for transition in transitions:
             i = transition.customer
             record = encode_alert(
-                keys[i], before[i], scores, reasons[i], transition, self.parameters, self._versions
+                keys[i], before[i], scores, reasons.of(i), transition, self.parameters, self._versions
             )
             effects.alerts.append(record)
             effects.alert_log.append(record)
@@ -225,11 +226,17 @@ def _by_band(share: NDArray[np.float64]) -> list[tuple[str, int]]:
 
 
 def _count(part: Decoded, accepted: NDArray[np.bool_], effects: Effects) -> None:
-    for event, new in zip(part.events, accepted.tolist(), strict=True):
-        effects.outcomes[type_name(event), "scored" if new else "duplicate"] += 1
+    """Outcomes by type; duplicates are few, so they are counted one by one."""
+    repeated = Counter(type(part.events[i]) for i in np.flatnonzero(~accepted).tolist())
+    for kind, n in Counter(map(type, part.events)).items():
+        if n > repeated[kind]:
+            effects.outcomes[type_name(kind), "scored"] += n - repeated[kind]
+        if repeated[kind]:
+            effects.outcomes[type_name(kind), "duplicate"] += repeated[kind]
 
 
 def _write_rows(table: CustomerTable, dirty: list[Ints], effects: Effects) -> None:
     if dirty:
-        rows = np.unique(np.concatenate(dirty))
+        # Rows of one publication are ascending and distinct already.
+        rows = dirty[0] if len(dirty) == 1 else np.unique(np.concatenate(dirty))
         effects.changelog.extend(zip(table.key_list(rows), table.encode(rows), strict=True))

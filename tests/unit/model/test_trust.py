@@ -1,4 +1,4 @@
-"""Laws of trust: exact contributions, bounds, capped recovery, an interval that is the Beta's."""
+"""Laws of trust: exact contributions, bounds, capped recovery."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from msgspec.structs import replace
-from scipy.stats import beta as beta_distribution
 
 from stream.model import parameters
 from stream.model.columns import Floats
 from stream.model.parameters import Trust
-from stream.model.trust import ALL_CAUSES, interval, trust
+from stream.model.trust import ALL_CAUSES, trust
 
 SHIPPED = parameters.load().trust
 K = len(ALL_CAUSES)
@@ -97,25 +96,6 @@ def test_bad_news_weigh_more() -> None:
     one[0, 0] = 1.0
     up, down = trust(one, none, SHIPPED).trust[0] - 50.0, 50.0 - trust(none, one, SHIPPED).trust[0]
     assert down > up > 0.0
-
-
-@given(good=EVIDENCE, bad=EVIDENCE, mass=st.sampled_from([0.5, 0.9, 0.95]))
-def test_interval_is_the_betas(good: Floats, bad: Floats, mass: float) -> None:
-    """Low and high are the quantiles of Beta(alpha, beta)."""
-    scores = trust(good, bad, SHIPPED)
-    found = interval(scores.alpha, scores.beta, mass)
-    exact = beta_distribution.interval(mass, scores.alpha, scores.beta)
-    assert found == pytest.approx(100.0 * np.stack(exact), abs=1e-6)
-    assert (found[0] <= found[1]).all()
-
-
-@given(good=EVIDENCE, bad=EVIDENCE)
-def test_interval_contains_trust(good: Floats, bad: Floats) -> None:
-    """What is published as the interval holds what is published as trust, rounding included."""
-    scores = trust(good, bad, SHIPPED)
-    low, high = interval(scores.alpha, scores.beta, SHIPPED.credible_mass)
-    assert (np.round(low, 2) <= np.round(scores.trust, 2)).all()
-    assert (np.round(scores.trust, 2) <= np.round(high, 2)).all()
 
 
 def test_arguments_are_left_alone() -> None:
