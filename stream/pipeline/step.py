@@ -77,10 +77,9 @@ class Pipeline:
             part = Decoded(decoded.events[start:stop], decoded.keys[start:stop], decoded.times_ms[start:stop])
             if not len(part.events):
                 continue
-            rows, accepted = apply(table, columns(part, self.parameters), self.parameters)
+            touched, accepted = apply(table, columns(part, self.parameters), self.parameters)
             table.watermark_ms = max(table.watermark_ms, int(part.times_ms.max()))
             _count(part, accepted, effects)
-            touched = np.unique(rows[accepted])
             if len(touched):
                 time_ms = table.watermark_ms if self.clock == "event" else now_ms
                 dirty.append(self._publish(table, touched, time_ms, effects, everything=True))

@@ -8,6 +8,7 @@ from stream.model.evidence import cause_half_lives_ms, growth, split_value
 from stream.model.parameters import Parameters
 from stream.state import promises, purchases
 from stream.state.dedup import accept
+from stream.state.groups import Groups, group
 from stream.state.table import CustomerTable
 
 __all__ = ["apply"]
@@ -17,44 +18,51 @@ def apply(table: CustomerTable, columns: Columns, parameters: Parameters) -> tup
     """Apply one run of events to the rows of their customers.
 
     Returns:
-        (rows, accepted): row of each event and mask of the events that were not duplicates; both (n,).
+        (touched, accepted): the rows that changed, ascending; mask (n,) of the events that were not duplicates.
     """
     rows = table.rows_of(columns.keys)
-    accepted = accept(table.rows, rows, columns.event_hash)
+    events = group(rows)
+    accepted = accept(table.rows, events, columns.event_hash)
     store = table.rows
     times = columns.time_ms
-    _note_times(store, rows[accepted], seconds(times[accepted]))
+    if not accepted.all():
+        events = group(rows[accepted])
+    _note_times(store, events, seconds(times[accepted]))
     _add_evidence(store, rows, accepted, columns, parameters)
     _add_decayed(store, rows, accepted, columns, parameters)
     _add_purchases(table, rows, accepted, columns)
-    at = columns.promises.at
-    if len(at):
-        keep = accepted[at]
-        if keep.any():
-            chosen = at[keep]
-            events = columns.promises
-            steps = promises.Steps(
-                rows[chosen],
-                events.ref[keep],
-                events.step[keep],
-                seconds(times[chosen]),
-                events.due_s[keep],
-                events.priority[keep],
-            )
-            promises.apply(store, table.tails, steps, parameters)
+    _apply_promises(table, rows, accepted, columns, parameters)
     _merge_subscriptions(store, rows, accepted, times, columns.subscriptions)
     _latest(store, "unsubscribed_s", rows, accepted, columns.unsubscribed, times)
     _latest(store, "resubscribed_s", rows, accepted, columns.resubscribed, times)
     _merge_profiles(store, rows, accepted, columns)
-    return rows, accepted
+    return events.touched, accepted
 
 
-def _note_times(store: NDArray[np.void], rows: Ints, time_s: NDArray[np.uint32]) -> None:
-    if not len(rows):
+def _apply_promises(
+    table: CustomerTable, rows: Ints, accepted: NDArray[np.bool_], columns: Columns, parameters: Parameters
+) -> None:
+    events = columns.promises
+    keep = accepted[events.at] if len(events.at) else np.zeros(0, np.bool_)
+    if not keep.any():
         return
-    order = np.argsort(rows, kind="stable")
-    touched, start = np.unique(rows[order], return_index=True)
-    sorted_s = time_s[order]
+    chosen = events.at[keep]
+    steps = promises.Steps(
+        rows[chosen],
+        events.ref[keep],
+        events.step[keep],
+        seconds(columns.time_ms[chosen]),
+        events.due_s[keep],
+        events.priority[keep],
+    )
+    promises.apply(table.rows, table.tails, steps, parameters)
+
+
+def _note_times(store: NDArray[np.void], events: Groups, time_s: NDArray[np.uint32]) -> None:
+    touched, start = events.touched, events.start
+    if not len(touched):
+        return
+    sorted_s = time_s[events.order]
     store["last_s"][touched] = np.maximum(store["last_s"][touched], np.maximum.reduceat(sorted_s, start))
     first = np.minimum.reduceat(sorted_s, start)
     known = store["first_s"][touched]

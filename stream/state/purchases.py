@@ -26,8 +26,8 @@ def add_days(store: NDArray[np.void], tails: dict[int, Tail], rows: Ints, days: 
     unknown = ~(store["days"][rows] == days[:, None]).any(axis=1)
     if not unknown.any():
         return
-    pairs = np.unique(np.stack([rows[unknown], days[unknown].astype(np.int64)], axis=1), axis=0)
-    new_rows, new_days = pairs[:, 0], pairs[:, 1].astype(np.uint16)
+    pairs = np.unique((rows[unknown] << 16) | days[unknown])  # by row, then by day
+    new_rows, new_days = pairs >> 16, (pairs & 0xFFFF).astype(np.uint16)
     touched, start, count = np.unique(new_rows, return_index=True, return_counts=True)
     fits = store["n_days"][touched] + count <= DAY_SLOTS
     fast = np.repeat(fits, count)
