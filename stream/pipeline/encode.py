@@ -15,17 +15,21 @@ from stream.model.interval import interval
 from stream.model.parameters import Parameters
 from stream.model.risk import ABSENT_REASON
 from stream.model.score import Scores
-from stream.pipeline.texts import Texts, id_texts
+from stream.pipeline.reasons import TopReasons
+from stream.pipeline.texts import Numbers, id_texts
 
 __all__ = ["encode_alert", "encode_scores", "rfc3339"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-SEQ, COUNT, SEGMENT = Texts(b'","seq":'), Texts(b""), Texts(b',"segment":')
-TRUST, LOW, HIGH = Texts(b',"trust":'), Texts(b',"trust_low":'), Texts(b',"trust_high":')
-UNCERTAINTY, RISK = Texts(b',"uncertainty":'), Texts(b',"churn_risk":')
-ABSENT = Texts(b',"churn_absent":')
-TRUST_CHANGE, RISK_CHANGE = Texts(b',"trust_change":'), Texts(b',"churn_change":')
+MANY = 100_000
+SEQ, EVENTS = Numbers(b'","seq":', 0, 0, MANY), Numbers(b',"events":', 0, 0, MANY)
+TRUST = Numbers(b',"trust":', 2, 0, 10_000)
+LOW, HIGH = Numbers(b',"trust_low":', 2, 0, 10_000), Numbers(b',"trust_high":', 2, 0, 10_000)
+UNCERTAINTY, RISK = Numbers(b',"uncertainty":', 4, 0, 10_000), Numbers(b',"churn_risk":', 4, 0, 10_000)
+ABSENT = np.array([b',"churn_absent":' + encode(ABSENT_REASON), b',"churn_absent":null'], object)
+TRUST_CHANGE = Numbers(b',"trust_change":', 2, -10_000, 10_000)
+RISK_CHANGE = Numbers(b',"churn_change":', 4, -10_000, 10_000)
 
 
 def rfc3339(time_ms: int) -> datetime:
@@ -37,7 +41,7 @@ def encode_scores(
     keys: list[bytes],
     before: NDArray[np.void],
     scores: Scores,
-    reasons: list[bytes],
+    reasons: TopReasons,
     now_ms: int,
     parameters: Parameters,
     model_version: str,
@@ -50,40 +54,39 @@ def encode_scores(
         keys: (n,) customer ids.
         before: (n,) rows as they were before this publication: previous values, counters, segment.
         scores: of the n customers.
-        reasons: JSON array of each customer (`TopReasons.texts`).
+        reasons: of the n customers.
         now_ms: time of the scores.
         parameters: of the model.
         model_version: stamped on every record.
     """
     low, high = interval(scores.trust.alpha, scores.trust.beta, parameters.trust)
-    first = before["seq"] == 0
-    risk = np.where(scores.risk_e4 >= 0, scores.risk_e4 / 10_000.0, np.nan)
-    risk_before = np.where(first | (before["risk_e4"] < 0), np.nan, before["risk_e4"])
+    trust, risk = scores.trust_centi.astype(np.int64), scores.risk_e4.astype(np.int64)
+    again, known = before["seq"] > 0, risk >= 0
     columns = (
         repeat(b'{"customer_id":"'),
         id_texts(keys),
-        SEQ.of((before["seq"] + 1).tolist()),
-        repeat(b',"as_of":' + encode(rfc3339(now_ms)) + b',"events":'),
-        COUNT.of(before["events"].tolist()),
-        TRUST.of_array(scores.trust_centi / 100.0),
-        LOW.of_array(np.round(low, 2)),
-        HIGH.of_array(np.round(high, 2)),
-        UNCERTAINTY.of_array(np.round(scores.trust.uncertainty, 4)),
-        RISK.of_array(risk),
-        ABSENT.of([None if there else ABSENT_REASON for there in (scores.risk_e4 >= 0).tolist()]),
+        SEQ.of(before["seq"].astype(np.int64) + 1),
+        repeat(b',"as_of":' + encode(rfc3339(now_ms))),
+        EVENTS.of(before["events"].astype(np.int64)),
+        TRUST.of(trust),
+        LOW.of_floats(low),
+        HIGH.of_floats(high),
+        UNCERTAINTY.of_floats(scores.trust.uncertainty),
+        RISK.of(risk, known),
+        ABSENT[known.astype(np.int64)].tolist(),
         repeat(b',"horizon_days":%d' % parameters.churn.horizon_days),
-        TRUST_CHANGE.of_array(np.where(first, np.nan, (scores.trust_centi - before["trust_centi"]) / 100.0)),
-        RISK_CHANGE.of_array(np.where(np.isnan(risk), np.nan, scores.risk_e4 - risk_before) / 10_000.0),
+        TRUST_CHANGE.of(trust - before["trust_centi"], again),
+        RISK_CHANGE.of(risk - before["risk_e4"], known & again & (before["risk_e4"] >= 0)),
         _segments(before["segment"].tolist()),
-        repeat(b',"reasons":'),
-        reasons,
-        repeat(b',"model_version":' + encode(model_version) + b',"schema":"kizuna.score.v1"}'),
+        repeat(b',"reasons":['),
+        *reasons.texts(),
+        repeat(b'],"model_version":' + encode(model_version) + b',"schema":"kizuna.score.v1"}'),
     )
     return list(zip(keys, map(b"".join, zip(*columns, strict=False)), strict=True))
 
 
 def _segments(names: list[bytes]) -> list[bytes]:
-    texts = {name: SEGMENT[name.decode() or None] for name in set(names)}
+    texts = {name: b',"segment":' + encode(name.decode() or None) for name in set(names)}
     return [texts[name] for name in names]
 
 

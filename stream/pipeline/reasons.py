@@ -1,7 +1,6 @@
 """The reasons that travel with a record: the largest few of each score, with the fact behind each."""
 
 from dataclasses import dataclass
-from itertools import islice, repeat
 from typing import Literal
 
 import numpy as np
@@ -14,11 +13,12 @@ from stream.model.explain import USUAL_GRADE, Observations
 from stream.model.risk import BASE_TERMS, TERMS
 from stream.model.score import Scores
 from stream.model.trust import ALL_CAUSES
-from stream.pipeline.texts import Texts
+from stream.pipeline.texts import Numbers
 
 __all__ = ["TOP_REASONS", "TopReasons", "top_reasons"]
 
 TOP_REASONS = 3  # per score; all of them on demand (`explain`)
+DIGITS = (2,) * TOP_REASONS + (4,) * TOP_REASONS  # of a contribution: trust points, then log-odds
 MIN_POINTS = 0.005  # a trust reason below the published rounding says nothing
 MIN_LOG_ODDS = 0.0005
 MOVING = [k for k, term in enumerate(TERMS) if term not in BASE_TERMS]  # a base is the same for everybody
@@ -28,88 +28,86 @@ CODES: tuple[Which, ...] = (
     *(("trust", cause) for cause in ALL_CAUSES),
     *(("churn_risk", TERMS[k]) for k in MOVING),
 )
-NONE_YET = 0.0  # stands in the record where the contribution will be
-HEADS = np.array(
-    [encode(Reason(*which, contribution=NONE_YET)).partition(b"0.0")[0] for which in CODES], object
-)
-CONTRIBUTION, OBSERVED, USUAL = Texts(b""), Texts(b',"observed":'), Texts(b',"usual":')
+HEADS = [encode(Reason(*which, contribution=0.0)).partition(b"0.0")[0] for which in CODES]
+STARTS = np.array(
+    [b"", *HEADS, *(b"," + head for head in HEADS)], object
+)  # nothing, the first, a further one
+POINTS = Numbers(b"", 2, -10_000, 10_000)
+LOG_ODDS = Numbers(b"", 4, -200_000, 200_000)
+OBSERVED = Numbers(b',"observed":', 2, -100, 400_000)
+USUAL = Numbers(b',"usual":', 2, -100, 400_000, after=b"}")
 
 
 @dataclass(slots=True)
 class TopReasons:
-    """Reasons of n customers, trust first, each score's largest first; m in all.
+    """Reasons of n customers: `TOP_REASONS` of trust, then of churn risk, each score's largest first.
 
     Attributes:
-        count: (n,) how many each customer has, at most 2 `TOP_REASONS`.
-        which: (m,) index into `CODES`.
-        contribution: (m,) rounded as published.
-        observed: (m,) nan where there is no number.
+        told: (n, 2 TOP_REASONS) which are worth telling: of each score a prefix.
+        which: the same shape, index into `CODES`.
+        contribution: the same shape, points or log-odds.
+        observed: the same shape, nan where there is no number.
         usual: the same shape.
     """
 
-    count: Ints
+    told: NDArray[np.bool_]
     which: Ints
     contribution: Floats
     observed: Floats
     usual: Floats
 
     def of(self, customer: int) -> list[Reason]:
-        """The reasons of one customer."""
-        start = int(self.count[:customer].sum())
-        return [self._reason(i) for i in range(start, start + int(self.count[customer]))]
+        """The reasons of one customer, as published."""
+        return [self._reason(customer, slot) for slot in np.flatnonzero(self.told[customer]).tolist()]
 
-    def _reason(self, i: int) -> Reason:
-        score, code = CODES[self.which[i]]
-        contribution = float(self.contribution[i]) + 0.0  # -0.0 becomes 0.0
-        return Reason(score, code, contribution, _number(self.observed[i]), _number(self.usual[i]))
+    def _reason(self, customer: int, slot: int) -> Reason:
+        score, code = CODES[self.which[customer, slot]]
+        contribution = float(np.round(self.contribution[customer, slot], DIGITS[slot]))
+        observed, usual = (_number(facts[customer, slot]) for facts in (self.observed, self.usual))
+        return Reason(score, code, contribution + 0.0, observed, usual)  # -0.0 becomes 0.0
 
-    def texts(self) -> list[bytes]:
-        """Each customer's reasons as the JSON array of the record; n texts, the bytes of `encode(of(i))`."""
-        flat = map(
-            b"".join,
-            zip(
-                HEADS[self.which].tolist(),
-                CONTRIBUTION.of_array(self.contribution),
-                OBSERVED.of_array(self.observed),
-                USUAL.of_array(self.usual),
-                repeat(b"}"),
-                strict=False,
-            ),
-        )
-        return [b"[" + b",".join(islice(flat, n)) + b"]" for n in self.count.tolist()]
+    def texts(self) -> list[list[bytes]]:
+        """The records' JSON arrays without their brackets, as columns: joined, n texts of all `of(i)`."""
+        columns: list[list[bytes]] = []
+        further = np.zeros(len(self.told), np.bool_)
+        for slot, digits in enumerate(DIGITS):
+            told = self.told[:, slot]
+            if told.any():
+                start = np.where(told, 1 + self.which[:, slot] + len(CODES) * further, 0)
+                number = POINTS if digits == 2 else LOG_ODDS
+                columns += [
+                    STARTS[start].tolist(),
+                    number.of_floats(self.contribution[:, slot], told),
+                    OBSERVED.of_floats(self.observed[:, slot], told),
+                    USUAL.of_floats(self.usual[:, slot], told),
+                ]
+                further = further | told
+        return columns
 
 
 def top_reasons(scores: Scores, seen: Observations) -> TopReasons:
     """The largest reasons of each of n customers; at most `TOP_REASONS` per score."""
     usual = np.full_like(seen.trust, USUAL_GRADE)
     moving = scores.risk.contributions[:, MOVING], seen.churn[:, MOVING], seen.churn_usual[:, MOVING]
-    trust = _top(0, MIN_POINTS, 2, scores.trust.contributions, seen.trust, usual)
-    risk = _top(len(ALL_CAUSES), MIN_LOG_ODDS, 4, *moving)
-    telling, which, contribution, observed, usual = (
-        np.concatenate(pair, axis=1) for pair in zip(trust, risk, strict=True)
-    )
-    return TopReasons(
-        telling.sum(axis=1), which[telling], contribution[telling], observed[telling], usual[telling]
-    )
+    trust = _top(0, MIN_POINTS, scores.trust.contributions, seen.trust, usual)
+    risk = _top(len(ALL_CAUSES), MIN_LOG_ODDS, *moving)
+    return TopReasons(*(np.concatenate(pair, axis=1) for pair in zip(trust, risk, strict=True)))
 
 
 def _top(
-    first_code: int, least: float, digits: int, contributions: Floats, observed: Floats, usual: Floats
+    first_code: int, least: float, contributions: Floats, observed: Floats, usual: Floats
 ) -> tuple[NDArray[np.bool_], Ints, Floats, Floats, Floats]:
-    """The largest contributions of each customer by size; arrays (n, k) in, five (n, TOP_REASONS) out.
-
-    The first says which of them are worth telling: a prefix of each row, since they are sorted by size.
-    """
+    """The largest contributions of each customer by size; arrays (n, k) in, five (n, TOP_REASONS) out."""
     largest = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :TOP_REASONS]
     values = np.take_along_axis(contributions, largest, axis=1)
     return (
         np.abs(values) >= least,
         largest + first_code,
-        np.round(values, digits),
-        np.round(np.take_along_axis(observed, largest, axis=1), 2),
-        np.round(np.take_along_axis(usual, largest, axis=1), 2),
+        values,
+        np.take_along_axis(observed, largest, axis=1),
+        np.take_along_axis(usual, largest, axis=1),
     )
 
 
 def _number(fact: float) -> float | None:
-    return None if np.isnan(fact) else float(fact) + 0.0
+    return None if np.isnan(fact) else float(np.round(fact, 2)) + 0.0

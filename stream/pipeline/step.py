@@ -164,7 +164,7 @@ class Pipeline:
         """Records of n customers and of their transitions."""
         reasons = top_reasons(scores, observations(known, scores, now_ms, self.parameters))
         effects.scores += encode_scores(
-            keys, before, scores, reasons.texts(), now_ms, self.parameters, self.model_version
+            keys, before, scores, reasons, now_ms, self.parameters, self.model_version
         )
         for transition in transitions:
             i = transition.customer

@@ -18,7 +18,7 @@ def apply(table: CustomerTable, columns: Columns, parameters: Parameters) -> tup
     """Apply one run of events to the rows of their customers.
 
     Returns:
-        (touched, accepted): the rows that changed, ascending; mask (n,) of the events that were not duplicates.
+        (touched, accepted): rows that changed, ascending; mask (n,) of the events that were not duplicates.
     """
     rows = table.rows_of(columns.keys)
     events = group(rows)

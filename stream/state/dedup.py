@@ -52,7 +52,7 @@ def _remember(store: NDArray[np.void], events: Groups, hashes: NDArray[np.uint64
     by_row = events.rows[events.order]
     slot = (store["events"][by_row].astype(np.int64) + events.rank()) % DEDUP_SLOTS
     store["dedup"][by_row, slot] = hashes[events.order]
-    store["events"][events.touched] += events.count.astype(np.uint32)
+    store["events"][events.touched] += events.size.astype(np.uint32)
 
 
 def _one_by_one(store: NDArray[np.void], rows: Ints, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:

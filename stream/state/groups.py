@@ -17,18 +17,18 @@ class Groups(NamedTuple):
         order: (n,) positions sorted by row, arrival order within a row.
         touched: (m,) the rows, ascending.
         start: (m,) where each row's events begin in `order`.
-        count: (m,) how many each row has.
+        size: (m,) how many each row has.
     """
 
     rows: Ints
     order: Ints
     touched: Ints
     start: Ints
-    count: Ints
+    size: Ints
 
     def rank(self) -> Ints:
         """The how-manieth event of its row each of `order` is, from 0."""
-        return np.arange(len(self.order)) - np.repeat(self.start, self.count)
+        return np.arange(len(self.order)) - np.repeat(self.start, self.size)
 
 
 def group(rows: Ints) -> Groups:

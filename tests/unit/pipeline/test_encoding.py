@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from schemas.codec import decode_alert, decode_score, encode
 from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import FileRecord, Pipeline
-from stream.pipeline.texts import MOST, Texts, id_texts
+from stream.pipeline.texts import Numbers, id_texts
 from tests.strategies import DAY_MS, END_MS, START_MS, history, iso, records
 
 PIPELINE = Pipeline(parameters.load(), rules.load())
@@ -49,8 +50,11 @@ def test_any_customer_id_is_written_as_json_has_it(ids: list[str]) -> None:
     assert all(encode(decode_score(value)) == value for _, value in scores)
 
 
-def test_remembered_texts_are_bounded() -> None:
-    """A field with ever new values forgets old texts instead of growing."""
-    texts = Texts(b',"x":')
-    assert texts.of(range(2 * MOST))[-1] == b',"x":%d' % (2 * MOST - 1)
-    assert len(texts) <= MOST
+def test_a_number_has_one_text_whether_it_was_ready_or_not() -> None:
+    """Inside and outside the ready range, null and nothing; the text is that of the JSON encoder."""
+    numbers = Numbers(b'"x":', 2, -10, 1_000, after=b"}")
+    values = np.array([0.0, -0.0, -0.1, 10.0, 12.345, -7.0, 1e6, np.nan, 3.0])
+    told = np.array([True] * 8 + [False])
+    expected = [b"0.0", b"0.0", b"-0.1", b"10.0", b"12.34", b"-7.0", b"1000000.0", b"null"]
+    for _ in range(2):
+        assert numbers.of_floats(values, told) == [*(b'"x":' + text + b"}" for text in expected), b""]
