@@ -28,7 +28,6 @@ __all__ = ["KizunaApp", "create_app"]
 log = structlog.get_logger(__name__)
 
 TABLE = "customers"
-POLL_RECORDS = 4_000
 FETCH_BYTES = 4 * 1024 * 1024
 HEARTBEAT_S = 1.0
 
@@ -108,7 +107,6 @@ def create_app(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Kizu
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance_id,
         consumer_max_fetch_size=FETCH_BYTES,
-        broker_max_poll_records=POLL_RECORDS,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=min(HEARTBEAT_S, settings.session_timeout_s / 3),
         broker_rebalance_timeout=settings.rebalance_timeout_s,

@@ -6,6 +6,7 @@ of the records, each is seen as it was when it was written. Sweeps wait until th
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from time import monotonic
 from typing import Any
 
@@ -15,6 +16,7 @@ LATE_MS = 10_000  # less is the ordinary way of a record
 TRUSTED_MS = (
     400 * 86_400_000
 )  # a timestamp older than that is more likely a producer's default than a backlog
+_timestamp = attrgetter("timestamp")
 REST_S = 1.0  # without another step for so long after a late one the backlog is gone
 
 
@@ -33,7 +35,7 @@ class StepClock:
             records: of the step; `timestamp` in epoch ms.
             wall_ms: wall time.
         """
-        newest = max((int(record.timestamp) for record in records), default=wall_ms)
+        newest = max(map(_timestamp, records), default=wall_ms)
         self._late = LATE_MS < wall_ms - newest < TRUSTED_MS
         self._done_at = monotonic()
         self._now_ms = min(wall_ms, max(self._now_ms, newest if self._late else wall_ms))

@@ -4,11 +4,10 @@ import logging
 from time import monotonic
 from typing import Any
 
-from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.errors import CorruptRecordException
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from faust.transport.drivers import aiokafka as driver
 
-from stream.errors import DataError
+from stream.engine.fetched import FetchedRecords
 
 __all__ = ["BatchConsumerThread", "FairFetcher"]
 
@@ -21,7 +20,7 @@ class FairFetcher(Fetcher):
 
     aiokafka keeps one fetch in flight per broker and leaves out partitions with unread data. If those it
     names are idle, that fetch is a long poll, and no other partition is fetched until it returns. So: wait
-    long only while nothing is unread.
+    long only while nothing is unread. Records are unpacked by whole batches (`fetched.py`).
     """
 
     @property
@@ -32,39 +31,27 @@ class FairFetcher(Fetcher):
     def _fetch_max_wait_ms(self, _value: int) -> None:
         pass  # Fetcher.__init__ would set a constant
 
+    async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> Any:
+        """As aiokafka's; what came is then unpacked by whole batches."""
+        needs_wakeup = await super()._proc_fetch_request(assignment, node_id, request)
+        for result in self._records.values():
+            records = getattr(result, "_partition_records", None)  # an error has none
+            if type(records) is PartitionRecords:
+                records.__class__ = FetchedRecords
+        return needs_wakeup
+
     async def fetched_records(
         self,
         partitions: Any,
         timeout: float = 0,  # noqa: ASYNC109 - aiokafka's signature
         max_records: Any = None,
     ) -> Any:
-        """As aiokafka's, but a batch that cannot be parsed says which one it is.
+        """As aiokafka's, but whole fetches.
 
         Raises:
             DataError: bytes in a source that are no Kafka record, or a header's name that is not UTF-8.
         """
-        try:
-            return await super().fetched_records(partitions, timeout, max_records)
-        except (CorruptRecordException, UnicodeDecodeError) as error:
-            where, past = self._unreadable()
-            raise DataError(
-                f"{where} cannot be parsed: {error!r}",
-                hint=f"look at it with Kafka's own tools; to go on without it and all before it, {past},"
-                " then start again",
-            ) from error
-
-    def _unreadable(self) -> tuple[str, str]:
-        """The record whose parsing ended its batch's generator, and how to get past it."""
-        for tp, result in self._records.items():
-            records: Any = getattr(result, "_partition_records", None)
-            iterator = getattr(records, "_records_iterator", None)
-            if iterator is not None and iterator.gi_frame is None:
-                offset = records.next_fetch_offset
-                return (
-                    f"the record at {tp.topic}, partition {tp.partition}, offset {offset}",
-                    f"move the log's start to {offset + 1} with kafka-delete-records",
-                )
-        return "a record of a source", "move the log's start past it with kafka-delete-records"
+        return await super().fetched_records(partitions, timeout, None)
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):

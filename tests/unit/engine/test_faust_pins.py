@@ -21,6 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from stream.engine.app import KizunaApp
 from stream.engine.assignor import QuotaAssignor
 from stream.engine.consumer import BatchConsumer, Transport
+from stream.engine.fetched import FetchedRecords
 from stream.engine.recovery import BatchRecovery
 from stream.engine.tables import BatchTableManager, PartitionTable
 from stream.engine.thread import BatchConsumerThread, FairFetcher
@@ -103,7 +104,16 @@ def test_the_fair_fetcher_replaces_a_setting_that_the_fetcher_reads() -> None:
     """Aiokafka takes the long poll's wait from one private attribute when it builds a fetch."""
     assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
     assert "self._records" in inspect.getsource(Fetcher._get_actions_per_node)
-    assert "_records_iterator" in inspect.getsource(PartitionRecords.__init__)
-    assert "next_fetch_offset" in inspect.getsource(PartitionRecords.__init__)
-    assert "self._partition_records" in inspect.getsource(FetchResult.__init__)
     assert isinstance(vars(FairFetcher)["_fetch_max_wait_ms"], property)
+
+
+def test_fetched_records_replace_how_aiokafka_unpacks_a_fetch() -> None:
+    """What a fetch brought is kept by partition and read by iteration, to its end if no number is asked."""
+    assert "self._records[tp] = FetchResult(" in inspect.getsource(Fetcher._proc_fetch_request)
+    assert "res_or_error.getall(max_records)" in inspect.getsource(Fetcher.fetched_records)
+    assert "for msg in self._partition_records:" in inspect.getsource(FetchResult.getall)
+    assert "self._partition_records.next_fetch_offset" in inspect.getsource(FetchResult._update_position)
+    kept = inspect.getsource(PartitionRecords.__init__)
+    names = ("_tp", "_records", "_check_crcs", "_isolation_level", "_aborted_producers", "next_fetch_offset")
+    assert all(f"self.{name} = " in kept for name in names)
+    assert set(vars(FetchedRecords)) & set(vars(PartitionRecords)) <= {"__doc__", "__module__", "__iter__"}
