@@ -117,7 +117,7 @@ class BatchConsumer(driver.Consumer):
             last.partition,
             last.offset,
             last.timestamp / 1000.0,
-            last.timestamp_type,
+            0,  # type of the time
             None,  # headers, key: the run has them
             None,
             record,
