@@ -34,8 +34,9 @@ from stream.model.columns import (
 )
 from stream.model.parameters import Parameters
 from stream.model.promises import Step
-from stream.pipeline.decode import Decoded, epoch_ms, type_name
+from stream.pipeline.decode import Decoded, type_name
 from stream.pipeline.grades import GRADES
+from stream.pipeline.times import epoch_ms
 
 __all__ = ["columns"]
 

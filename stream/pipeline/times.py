@@ -1,0 +1,57 @@
+"""Aware datetimes -> epoch milliseconds, many at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.model.columns import Ints
+
+__all__ = ["epoch_ms"]
+
+QUOTE, POINT, ZULU = b'".Z'
+DIGITS = np.array([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18])  # YYYY-MM-DDThh:mm:ss
+MICROS = np.array([20, 21, 22, 23, 24, 25])  # behind the point
+
+
+def epoch_ms(times: Sequence[datetime]) -> Ints:
+    """Epoch milliseconds, rounded; shape (n,).
+
+    A datetime gives its time by a call that costs a third of a microsecond. msgspec writes all of them as text in
+    hardly any time, and text is read by columns; times that are not in UTC go the long way.
+    """
+    found = _by_text(np.frombuffer(msgspec.json.encode(times), np.uint8)) if times else None
+    if found is None:
+        stamps = np.array([time.timestamp() for time in times], np.float64)
+        found = np.rint(stamps * 1000.0).astype(np.int64)
+    return found
+
+
+def _by_text(text: NDArray[np.uint8]) -> Ints | None:
+    """The times of a JSON array; None if one is not in UTC or lies on the half of a millisecond."""
+    quotes = np.flatnonzero(text == QUOTE)
+    start, end = quotes[::2] + 1, quotes[1::2]
+    if not (text[end - 1] == ZULU).all():
+        return None
+    digit = (text[start[:, None] + DIGITS] - ord("0")).astype(np.int64)
+    year = digit[:, 0] * 1000 + digit[:, 1] * 100 + digit[:, 2] * 10 + digit[:, 3]
+    month, day, hour, minute, second = (10 * digit[:, i] + digit[:, i + 1] for i in range(4, 14, 2))
+    found = (((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000
+    fraction = np.flatnonzero(text[start + 19] == POINT)
+    if len(fraction):
+        micro = (text[start[fraction, None] + MICROS] - ord("0")).astype(np.int64) @ 10 ** np.arange(
+            5, -1, -1
+        )
+        if (micro % 1000 == 500).any():
+            return None
+        found[fraction] += (micro + 500) // 1000
+    return found
+
+
+def _days(year: Ints, month: Ints, day: Ints) -> Ints:
+    """Days from 1970-01-01 in the proleptic Gregorian calendar; years are counted from March."""
+    year = year - (month <= 2)
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return 365 * year + year // 4 - year // 100 + year // 400 + day_of_year - 719_468
