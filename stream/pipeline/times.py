@@ -19,8 +19,8 @@ MICROS = np.array([20, 21, 22, 23, 24, 25])  # behind the point
 def epoch_ms(times: Sequence[datetime]) -> Ints:
     """Epoch milliseconds, rounded; shape (n,).
 
-    A datetime gives its time by a call that costs a third of a microsecond. msgspec writes all of them as text in
-    hardly any time, and text is read by columns; times that are not in UTC go the long way.
+    A datetime gives its time by a call that costs a third of a microsecond. msgspec writes all of them as
+    text in hardly any time, and text is read by columns; times that are not in UTC go the long way.
     """
     found = _by_text(np.frombuffer(msgspec.json.encode(times), np.uint8)) if times else None
     if found is None:
