@@ -5,7 +5,7 @@ parallel:
     1  close what was lost
     2  open the writer: fences the previous owner and ends its transaction
     3  cover transactions that were completed without a marker
-    4  bulk read of the changelog to its end
+    4  bulk read of the changelog to its end; one that lost rows stops the process (`damage.py`)
     5  position; a log start behind it is counted as lost records
     6  the generation is still the one we were assigned in, or the next rebalance does all of it again
     7  register seeks, epoch + 1, ready
@@ -27,10 +27,11 @@ from aiokafka.errors import KafkaError
 
 from stream.config import Settings
 from stream.engine.contract import Pipeline
+from stream.engine.damage import check_counted, check_origin, check_start, our_work, rewound
 from stream.engine.membership import Membership
 from stream.engine.orphans import cover_orphans
 from stream.engine.partition import Partition
-from stream.engine.restore import Restored, check_position, group_offsets, log_reader, restore
+from stream.engine.restore import Restored, check_position, log_reader, restore
 from stream.engine.run import Run
 from stream.engine.topics import TopicNames
 from stream.errors import BrokerError, KizunaError
@@ -77,6 +78,7 @@ class Partitions:
         self._worker = worker
         self._membership = membership
         self._stop = stop
+        self._unwritten: dict[int, dict[str, int]] = {}
         self._faults: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=MAX_FAULTS))
         self._resets: dict[int, asyncio.Task[None]] = {}
 
@@ -84,6 +86,15 @@ class Partitions:
     def ready(self) -> bool:
         """Every owned partition processes and the group is at rest; true also for a worker without any."""
         return self.settled and all(partition.ready for partition in self.owned.values())
+
+    @property
+    def n_partitions(self) -> int:
+        """That every topic had at the start."""
+        return self._settings.partitions
+
+    def is_written(self, partition: Partition) -> bool:
+        """Whether a position row stands behind the partition's durable position."""
+        return self._unwritten.get(partition.number) != partition.durable
 
     # --- data -----------------------------------------------------------------------------------------------
 
@@ -124,7 +135,12 @@ class Partitions:
         for number in numbers:
             self._go(self.owned[number])
         self.settled = True
-        log.info("partitions ready", partitions=sorted(numbers), restored=[part.number for part in bad])
+        log.info(
+            "partitions ready",
+            generation=self._membership.generation,
+            partitions=sorted(numbers),
+            restored=[part.number for part in bad],
+        )
         return True
 
     def lose(self) -> None:
@@ -205,43 +221,74 @@ class Partitions:
             if isinstance(result, BaseException):
                 raise result
         async with log_reader(self._settings, *self.names.outputs, *self.names.sources) as reader:
+            await self._check_start(reader, partitions)
             ledgers = {partition.number: partition.ledger for partition in partitions}
             self._metrics.orphans += await cover_orphans(reader, self._settings, ledgers)
+            ends = await self._source_ends(reader, partitions)
             for partition in partitions:
                 partition.table = self._pipeline.new_table()
             tables = {partition.number: partition.table for partition in partitions}
             earliest = await self._earliest(reader, partitions)
             restored = await restore(reader, self._settings, tables)
-        self._place(partitions, restored, await group_offsets(self._settings), earliest)
+        self._place(partitions, restored, await our_work(self._settings), earliest)
+        self._check_ends(partitions, ends)
         n_rows = sum(part.n_rows for part in restored.values())
         seconds = monotonic() - began
         self._metrics.restored_rows += n_rows
         self._metrics.restore_seconds += seconds
         log.info("restored", partitions=sorted(tables), rows=n_rows, seconds=round(seconds, 2))
 
+    async def _check_start(self, reader: Any, partitions: Sequence[Partition]) -> None:
+        topic = self.names.changelog
+        starts = await reader.beginning_offsets([TopicPartition(topic, part.number) for part in partitions])
+        check_start(topic, {part.partition: start for part, start in starts.items()})
+
     async def _earliest(self, reader: Any, partitions: Sequence[Partition]) -> dict[Any, int]:
         sources = [TopicPartition(topic, part.number) for part in partitions for topic in self.names.sources]
         earliest: dict[Any, int] = await reader.beginning_offsets(sources)
         return earliest
 
+    async def _source_ends(self, reader: Any, partitions: Sequence[Partition]) -> dict[Any, int]:
+        sources = [TopicPartition(topic, part.number) for part in partitions for topic in self.names.sources]
+        ends: dict[Any, int] = await reader.end_offsets(sources)
+        return ends
+
+    def _check_ends(self, partitions: Sequence[Partition], ends: dict[Any, int]) -> None:
+        """Aiokafka would silently begin again at the start of a source that ends before our position."""
+        for partition in partitions:
+            for topic in self.names.sources:
+                position, end = partition.durable[topic], ends[TopicPartition(topic, partition.number)]
+                if end < position:
+                    raise rewound(topic, partition.number, position, end)
+
     def _place(
         self,
         partitions: Sequence[Partition],
         restored: dict[int, Restored],
-        group: dict[tuple[str, int], int],
+        group: dict[tuple[str, int], tuple[int, bool]],
         earliest: dict[Any, int],
     ) -> None:
+        names = self.names
         for partition in partitions:
-            check_position(partition.number, restored[partition.number], self._pipeline.statistics)
+            number, found = partition.number, restored[partition.number]
+            check_position(number, found, self._pipeline.statistics)
+            check_counted(names.changelog, number, found.position, len(partition.table))
+            marked = [topic for topic in names.sources if group.get((topic, number), (0, False))[1]]
+            check_origin(names.changelog, number, found.position, names.sources, marked)
+        committed = {place: offset for place, (offset, _) in group.items()}
         for partition in partitions:
             position = restored[partition.number].position
             if position is not None:
                 partition.table.watermark_ms = position.watermark_ms
             offsets = position.offsets if position is not None else {}
-            partition.durable = {
-                topic: self._start(topic, partition.number, offsets, group, earliest)
-                for topic in self.names.sources
+            # What a source had that is not configured now is kept: if it comes back, it goes on from there.
+            partition.durable = offsets | {
+                topic: self._start(topic, partition.number, offsets, committed, earliest)
+                for topic in names.sources
             }
+            self._unwritten.pop(partition.number, None)
+            if position is None:
+                self._unwritten[partition.number] = dict(partition.durable)
             partition.ahead = False
 
     def _start(

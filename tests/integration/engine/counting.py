@@ -22,6 +22,9 @@ class CountingTable:
         self.rows: dict[bytes, tuple[int, int]] = {}
         self.watermark_ms = 0
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     @property
     def n_rows(self) -> int:
         return len(self.rows)

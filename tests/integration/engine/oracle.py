@@ -53,7 +53,7 @@ async def read_positions(settings: Settings) -> dict[int, int]:
 async def findings(settings: Settings) -> list[str]:
     """Compare changelog, positions, scores, alerts and dead letters with the source; empty if exact."""
     truth = await read_truth(settings)
-    found = [*await _state(settings, truth), *await _scores(settings, truth)]
+    found = [*await state_findings(settings, truth), *await _scores(settings, truth)]
     for topic, wanted in (("alert-log", truth.alerts), ("dead-letters", truth.bad)):
         records = await read_topic(settings, topic)
         if topic == "alert-log":
@@ -65,7 +65,8 @@ async def findings(settings: Settings) -> list[str]:
     return found[:20]
 
 
-async def _state(settings: Settings, truth: Truth) -> list[str]:
+async def state_findings(settings: Settings, truth: Truth) -> list[str]:
+    """Compare the changelog's rows and positions with the source."""
     rows: dict[bytes, tuple[int, int]] = {}
     for record in await read_topic(settings, "customers-changelog"):
         if record.key != POSITION_KEY:

@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream.config import Settings
 from stream.engine.restore import log_reader
-from stream.engine.topics import TopicNames
+from stream.engine.topics import TopicNames, declared
 
 VERIFICATION = "transaction.partition.verification.enable"
 
@@ -50,12 +50,23 @@ async def write_rows(settings: Settings, partition: int, rows: Iterable[Written]
 
 
 async def delete_before(settings: Settings, topic: str, offsets: dict[int, int]) -> None:
-    """Move the start of a topic's log, as kafka-delete-records does."""
+    """Move the start of a topic's log as kafka-delete-records does, and as a retention would.
+
+    Kafka refuses it of a topic that is only compacted, so its policy is another one meanwhile.
+    """
     name = settings.topic(topic)
+    config = next(declared_.config for declared_ in declared(settings) if declared_.name == name)
     async with admin(settings) as client:
-        await client.delete_records(
-            {TopicPartition(name, number): RecordsToDelete(offset) for number, offset in offsets.items()}
-        )
+        for policy in ("compact,delete", config.get("cleanup.policy", "delete")):
+            changed = ConfigResource(
+                ConfigResourceType.TOPIC, name, configs=config | {"cleanup.policy": policy}
+            )
+            await client.alter_configs([changed])
+            if policy == "compact,delete":
+                await asyncio.sleep(0.5)
+                await client.delete_records(
+                    {TopicPartition(name, number): RecordsToDelete(to) for number, to in offsets.items()}
+                )
 
 
 async def add_partitions(settings: Settings, topic: str, count: int) -> None:

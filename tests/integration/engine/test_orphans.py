@@ -13,6 +13,7 @@ from stream.engine.reader import read_topic
 from stream.engine.restore import log_reader
 from stream.engine.transaction import Ledger
 from stream.pipeline import Effects
+from stream.state.layout import LAYOUT_VERSION
 from stream.state.position import POSITION_KEY, Position
 from tests.integration.engine.counting import MAGIC, ROW, SCORE
 from tests.integration.engine.oracle import findings
@@ -67,7 +68,7 @@ async def test_a_worker_does_the_work_of_an_orphan_again_and_shows_it_once(
     """Rows, scores and a position that were never committed count for nothing, before and after a restart."""
     await feed_numbers(settings, 3_000)
     topic = settings.topic("interactions")
-    far = Position({topic: 500}, 0, "counting", 5, "lost").encode()
+    far = Position({topic: 500}, 0, "counting", LAYOUT_VERSION, "lost").encode()
     rows: list[dict[str, Written]] = [
         {"customers-changelog": (b"k1", ROW.pack(MAGIC, 99, 99)), "scores": (b"k1", SCORE.pack(0, 99, 99))},
         {"customers-changelog": (POSITION_KEY, far), "alert-log": GHOST, "dead-letters": GHOST},
