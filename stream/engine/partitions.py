@@ -19,19 +19,17 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from time import monotonic
-from typing import Any
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.config import Settings
 from stream.engine.contract import Pipeline
-from stream.engine.damage import check_counted, check_origin, check_start, our_work, rewound
 from stream.engine.membership import Membership
 from stream.engine.orphans import cover_orphans
 from stream.engine.partition import Partition
-from stream.engine.restore import Restored, check_position, log_reader, restore
+from stream.engine.place import check_log_start, place
+from stream.engine.restore import log_reader, restore
 from stream.engine.run import Run
 from stream.engine.topics import TopicNames
 from stream.errors import BrokerError, KizunaError
@@ -78,6 +76,7 @@ class Partitions:
         self._worker = worker
         self._membership = membership
         self._stop = stop
+        self._passed: dict[tuple[str, int], int] = {}
         self._unwritten: dict[int, dict[str, int]] = {}
         self._faults: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=MAX_FAULTS))
         self._resets: dict[int, asyncio.Task[None]] = {}
@@ -91,6 +90,15 @@ class Partitions:
     def n_partitions(self) -> int:
         """That every topic had at the start."""
         return self._settings.partitions
+
+    def worked(self) -> dict[tuple[str, int], int]:
+        """How far each source partition was read that this worker owns or once owned; it may be further."""
+        return self._passed | {
+            (topic, number): partition.durable[topic]
+            for number, partition in self.owned.items()
+            for topic in self.names.sources
+            if topic in partition.durable
+        }
 
     def is_written(self, partition: Partition) -> bool:
         """Whether a position row stands behind the partition's durable position."""
@@ -124,6 +132,7 @@ class Partitions:
             KizunaError: the process must stop.
         """
         self._metrics.rebalances += 1
+        self._passed = self.worked()
         for number in [number for number in self.owned if number not in numbers]:
             await self.owned.pop(number).close()
         for number in numbers:
@@ -221,106 +230,26 @@ class Partitions:
             if isinstance(result, BaseException):
                 raise result
         async with log_reader(self._settings, *self.names.outputs, *self.names.sources) as reader:
-            await self._check_start(reader, partitions)
             ledgers = {partition.number: partition.ledger for partition in partitions}
+            await check_log_start(reader, self.names.changelog, ledgers)
             self._metrics.orphans += await cover_orphans(reader, self._settings, ledgers)
-            ends = await self._source_ends(reader, partitions)
             for partition in partitions:
                 partition.table = self._pipeline.new_table()
             tables = {partition.number: partition.table for partition in partitions}
-            earliest = await self._earliest(reader, partitions)
             restored = await restore(reader, self._settings, tables)
-        self._place(partitions, restored, await our_work(self._settings), earliest)
-        self._check_ends(partitions, ends)
+            await place(
+                reader, self._settings, self._pipeline.statistics, self._metrics, partitions, restored
+            )
+        for partition in partitions:
+            self._unwritten.pop(partition.number, None)
+            if restored[partition.number].position is None:
+                self._unwritten[partition.number] = dict(partition.durable)
+            partition.ahead = False
         n_rows = sum(part.n_rows for part in restored.values())
         seconds = monotonic() - began
         self._metrics.restored_rows += n_rows
         self._metrics.restore_seconds += seconds
         log.info("restored", partitions=sorted(tables), rows=n_rows, seconds=round(seconds, 2))
-
-    async def _check_start(self, reader: Any, partitions: Sequence[Partition]) -> None:
-        topic = self.names.changelog
-        starts = await reader.beginning_offsets([TopicPartition(topic, part.number) for part in partitions])
-        check_start(topic, {part.partition: start for part, start in starts.items()})
-
-    async def _earliest(self, reader: Any, partitions: Sequence[Partition]) -> dict[Any, int]:
-        sources = [TopicPartition(topic, part.number) for part in partitions for topic in self.names.sources]
-        earliest: dict[Any, int] = await reader.beginning_offsets(sources)
-        return earliest
-
-    async def _source_ends(self, reader: Any, partitions: Sequence[Partition]) -> dict[Any, int]:
-        sources = [TopicPartition(topic, part.number) for part in partitions for topic in self.names.sources]
-        ends: dict[Any, int] = await reader.end_offsets(sources)
-        return ends
-
-    def _check_ends(self, partitions: Sequence[Partition], ends: dict[Any, int]) -> None:
-        """Aiokafka would silently begin again at the start of a source that ends before our position."""
-        for partition in partitions:
-            for topic in self.names.sources:
-                position, end = partition.durable[topic], ends[TopicPartition(topic, partition.number)]
-                if end < position:
-                    raise rewound(topic, partition.number, position, end)
-
-    def _place(
-        self,
-        partitions: Sequence[Partition],
-        restored: dict[int, Restored],
-        group: dict[tuple[str, int], tuple[int, bool]],
-        earliest: dict[Any, int],
-    ) -> None:
-        names = self.names
-        for partition in partitions:
-            number, found = partition.number, restored[partition.number]
-            check_position(number, found, self._pipeline.statistics)
-            check_counted(names.changelog, number, found.position, len(partition.table))
-            marked = [topic for topic in names.sources if group.get((topic, number), (0, False))[1]]
-            check_origin(names.changelog, number, found.position, names.sources, marked)
-        committed = {place: offset for place, (offset, _) in group.items()}
-        for partition in partitions:
-            position = restored[partition.number].position
-            if position is not None:
-                partition.table.watermark_ms = position.watermark_ms
-            offsets = position.offsets if position is not None else {}
-            # What a source had that is not configured now is kept: if it comes back, it goes on from there.
-            partition.durable = offsets | {
-                topic: self._start(topic, partition.number, offsets, committed, earliest)
-                for topic in names.sources
-            }
-            self._unwritten.pop(partition.number, None)
-            if position is None:
-                self._unwritten[partition.number] = dict(partition.durable)
-            partition.ahead = False
-
-    def _start(
-        self,
-        topic: str,
-        number: int,
-        offsets: dict[str, int],
-        group: dict[tuple[str, int], int],
-        earliest: dict[Any, int],
-    ) -> int:
-        """Position row, else group offset, else earliest; never before the log's start."""
-        first = earliest[TopicPartition(topic, number)]
-        row, committed = offsets.get(topic), group.get((topic, number))
-        start = row if row is not None else committed if committed is not None else first
-        if row is not None and committed is not None and committed > row:
-            log.warning(
-                "group offset is ahead of the position row, which counts",
-                topic=topic,
-                partition=number,
-                group=committed,
-                position=row,
-            )
-        if start < first:
-            self._metrics.lost_records += first - start
-            log.error(
-                "retention deleted records before they were read",
-                topic=topic,
-                partition=number,
-                records=first - start,
-            )
-            return first
-        return start
 
     # --- failure --------------------------------------------------------------------------------------------
 
