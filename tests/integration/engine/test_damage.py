@@ -144,7 +144,7 @@ async def test_a_changelog_without_customers_is_restored(settings: Settings, log
             await asyncio.to_thread(worker.wait_ready)
             await wait_drained(settings)
             assert await asyncio.to_thread(worker.stop) == 0
-    assert await read_positions(settings) == {1: 1}
+    assert await read_positions(settings) == {(settings.topic("interactions"), 1): 1}
     assert await findings(settings) == []
 
 
