@@ -114,10 +114,10 @@ async def test_idle_sources_hold_up_nobody_and_wake_when_fed(settings: Settings,
 async def test_a_static_member_restarts_without_a_rebalance(settings: Settings, tmp_path: Path) -> None:
     """SIGTERM, then SIGKILL, each back within the session: the other worker hears nothing, all is exact."""
     traffic = asyncio.create_task(feed_all(settings, 12_000, per_s=600))
-    session = {"KIZUNA_SESSION_TIMEOUT_S": "20"}
 
     def static(name: str) -> WorkerProcess:
-        return WorkerProcess(settings, tmp_path / f"{name}.log", KIZUNA_INSTANCE_ID=name, **session)
+        log = tmp_path / f"{name}.log"
+        return WorkerProcess(settings, log, KIZUNA_INSTANCE_ID=name, KIZUNA_SESSION_TIMEOUT_S="20")
 
     with static("stays") as stays:
         await settled([stays], 0)
