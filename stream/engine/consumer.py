@@ -144,6 +144,7 @@ class BatchConsumer(driver.Consumer):
         """Transactions in flight end here, while the group waits for us; see `Partitions.release`."""
         if self._thread.kicked_out():
             self._engine.lose()
+            self.app.assignor.forget()
         self._expected.clear()
         await self._engine.release()
         await super().on_partitions_revoked(revoked)
