@@ -19,10 +19,13 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.config import Settings
+from stream.engine.contract import Table
+from stream.engine.reader import read_pages
+from stream.engine.topics import CHANGELOG
 from stream.errors import StateError
-from stream.state.position import Position
+from stream.state.position import POSITION_KEY, Position
 
-__all__ = ["MARK", "check_counted", "check_origin", "check_start", "located", "our_work", "rewound"]
+__all__ = ["MARK", "check_counted", "check_origin", "check_start", "located", "named", "our_work", "rewound"]
 
 MARK = "kizuna"
 """Metadata of a group offset that a position row stands behind."""
@@ -33,19 +36,19 @@ REBUILD = (
 )
 
 
-def located(
-    records: Sequence[Any], load: Callable[[bytes, bytes | None], object], error: StateError
-) -> StateError:
-    """The same error, with the place of the first record that `load` refuses alone.
+def located(records: Sequence[Any], table: Table) -> StateError | None:
+    """The reason for which the first of these records cannot be restored, with its place; None if all can.
 
     Args:
-        records: of one page, in log order.
-        load: takes key and value, raises StateError.
-        error: what the page as a whole was refused for.
+        records: of one partition, in log order.
+        table: any; it is not usable afterwards.
     """
     for record in records:
         try:
-            load(record.key, record.value)
+            if record.key == POSITION_KEY:
+                Position.decode(record.value)
+            else:
+                table.load([record.key], [record.value])
         except StateError as reason:
             digest = sha256(record.key).hexdigest()[:12]
             return StateError(
@@ -53,6 +56,30 @@ def located(
                 f" (sha256 of its key: {digest}...): {reason}",
                 hint=reason.hint,
             )
+    return None
+
+
+async def named(
+    settings: Settings, numbers: Collection[int], new_table: Callable[[], Table], error: StateError
+) -> StateError:
+    """What a restore failed for, with the place of the record, found by reading once more.
+
+    Args:
+        settings: of the process.
+        numbers: partitions that were restored.
+        new_table: makes an empty one.
+        error: of the restore; returned as it is if no record alone causes it.
+    """
+    async for page in read_pages(settings, CHANGELOG, partitions=list(numbers)):
+        rows = [record for record in page if record.key != POSITION_KEY]
+        suspects = [record for record in page if record.key == POSITION_KEY]
+        try:  # at once; row by row only where it fails
+            new_table().load([row.key for row in rows], [row.value for row in rows])
+        except StateError:
+            suspects = page
+        found = located(suspects, new_table())
+        if found is not None:
+            return found
     return error
 
 

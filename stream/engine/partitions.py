@@ -25,6 +25,7 @@ from aiokafka.errors import KafkaError
 
 from stream.config import Settings
 from stream.engine.contract import Pipeline
+from stream.engine.damage import named
 from stream.engine.membership import Membership
 from stream.engine.orphans import cover_orphans
 from stream.engine.partition import Partition
@@ -32,7 +33,7 @@ from stream.engine.place import check_log_start, place
 from stream.engine.restore import log_reader, restore
 from stream.engine.run import Run
 from stream.engine.topics import TopicNames
-from stream.errors import BrokerError, KizunaError
+from stream.errors import BrokerError, KizunaError, StateError
 from stream.metrics import Metrics
 
 __all__ = ["Partitions"]
@@ -236,7 +237,10 @@ class Partitions:
             for partition in partitions:
                 partition.table = self._pipeline.new_table()
             tables = {partition.number: partition.table for partition in partitions}
-            restored = await restore(reader, self._settings, tables)
+            try:
+                restored = await restore(reader, self._settings, tables)
+            except StateError as error:
+                raise await named(self._settings, tables, self._pipeline.new_table, error) from error
             await place(
                 reader, self._settings, self._pipeline.statistics, self._metrics, partitions, restored
             )

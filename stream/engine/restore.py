@@ -17,7 +17,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.config import Settings
 from stream.engine.contract import Table
-from stream.engine.damage import located
 from stream.engine.topics import TopicNames
 from stream.errors import BrokerError, StateError
 from stream.state.layout import LAYOUT_VERSION
@@ -108,20 +107,6 @@ async def restore(reader: Any, settings: Settings, tables: Mapping[int, Table]) 
 
 
 def _load(table: Table, restored: Restored, page: Sequence[Any]) -> None:
-    try:
-        _load_page(table, restored, page)
-    except StateError as error:
-        raise located(page, lambda key, value: _load_one(table, key, value), error) from error
-
-
-def _load_one(table: Table, key: bytes, value: bytes | None) -> None:
-    if key == POSITION_KEY:
-        Position.decode(value)
-    else:
-        table.load([key], [value])
-
-
-def _load_page(table: Table, restored: Restored, page: Sequence[Any]) -> None:
     keys = [record.key for record in page]
     values = [record.value for record in page]
     if POSITION_KEY in keys:
