@@ -10,9 +10,24 @@ from stream.engine.feed import open_feed
 
 
 async def feed_numbers(
-    settings: Settings, n: int, *, per_s: int | None = None, seed: int = 1, topic: str = "interactions"
+    settings: Settings,
+    n: int,
+    *,
+    per_s: int | None = None,
+    seed: int = 1,
+    topic: str = "interactions",
+    until: asyncio.Event | None = None,
 ) -> None:
-    """Send n records over 500 keys, one in 500 bad, a third of these without a key."""
+    """Send n records over 500 keys, one in 500 bad, a third of these without a key.
+
+    Args:
+        settings: where.
+        n: so many, or fewer if `until` is set before.
+        per_s: pace; as fast as Kafka takes them if None.
+        seed: of all chance.
+        topic: a source by its registry name.
+        until: ends a paced feed.
+    """
     chance = random.Random(seed)
     began = monotonic()
     async with open_feed(settings, topic) as feed:
@@ -22,6 +37,8 @@ async def feed_numbers(
                 await feed.send(None if chance.random() < 0.3 else key, b"bad")
             else:
                 await feed.send(key, b"%d" % chance.randrange(10_000))
+            if until is not None and until.is_set():
+                return
             if per_s is not None and i % 50 == 0:
                 await feed.post()
                 await asyncio.sleep(max(0.0, began + i / per_s - monotonic()))
