@@ -18,6 +18,7 @@ from stream.engine.assignor import QuotaAssignor
 from stream.engine.consumer import Transport
 from stream.engine.contract import Pipeline
 from stream.engine.partitions import Partitions
+from stream.engine.shape import LayoutWatch
 from stream.engine.tables import BatchTableManager, PartitionTable
 from stream.engine.watchdog import watch
 from stream.errors import KizunaError
@@ -135,5 +136,9 @@ def create_app(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Kizu
     @app.task
     async def housekeeping() -> None:
         await watch(app, settings, pipeline, metrics)
+
+    @app.task
+    async def layout() -> None:
+        await LayoutWatch(settings).run(app)
 
     return app

@@ -46,6 +46,13 @@ def spread(previous: Mapping[str, Collection[int]], n_partitions: int) -> dict[s
 class QuotaAssignor(PartitionAssignor):
     """Faust's assignor with `spread` as its choice. Co-partitioned topics move together."""
 
+    def forget(self) -> None:
+        """Claim nothing at the next join: what this member owned went to others while it was away.
+
+        Its old claim would be taken for a fresh one, and partitions would move for nothing.
+        """
+        self._assignment = ClientAssignment(actives={}, standbys={})
+
     def _perform_assignment(self, cluster: Any, member_metadata: Mapping[str, Any]) -> Any:
         clients = {member: self._get_client_metadata(data) for member, data in member_metadata.items()}
         subscriptions = {member: list(data.subscription) for member, data in member_metadata.items()}

@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
 
+from stream.engine.damage import rewound
 from stream.engine.partitions import Partitions
 from stream.engine.run import Run
 from stream.engine.thread import BatchConsumerThread
@@ -78,6 +79,10 @@ class BatchConsumer(driver.Consumer):
             return {}
         if generation != self.app.consumer_generation_id:
             return {}
+        for tp, records in fetched.items():
+            if records and records[0].offset < self._expected[tp]:
+                self.app.fail(rewound(tp.topic, tp.partition, self._expected[tp], records[0].offset))
+                return {}
         return {
             tp: [self._run(tp, records, epochs[tp])]
             for tp, records in fetched.items()
@@ -139,6 +144,7 @@ class BatchConsumer(driver.Consumer):
         """Transactions in flight end here, while the group waits for us; see `Partitions.release`."""
         if self._thread.kicked_out():
             self._engine.lose()
+            self.app.assignor.forget()
         self._expected.clear()
         await self._engine.release()
         await super().on_partitions_revoked(revoked)

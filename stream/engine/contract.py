@@ -13,6 +13,10 @@ class Table(Protocol):
 
     watermark_ms: int
 
+    def __len__(self) -> int:
+        """Customers held; counted into the position row and compared with it after a restore."""
+        ...
+
     @property
     def n_rows(self) -> int:
         """Rows that a sweep covers."""

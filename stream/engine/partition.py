@@ -268,6 +268,7 @@ class Partition:
             statistics=self._pipeline.statistics,
             layout=LAYOUT_VERSION,
             worker=self._worker,
+            customers=len(self.table),
         )
         began = monotonic()
         self._idle.clear()

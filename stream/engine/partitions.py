@@ -5,7 +5,7 @@ parallel:
     1  close what was lost
     2  open the writer: fences the previous owner and ends its transaction
     3  cover transactions that were completed without a marker
-    4  bulk read of the changelog to its end
+    4  bulk read of the changelog to its end; one that lost rows stops the process (`damage.py`)
     5  position; a log start behind it is counted as lost records
     6  the generation is still the one we were assigned in, or the next rebalance does all of it again
     7  register seeks, epoch + 1, ready
@@ -19,21 +19,21 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from time import monotonic
-from typing import Any
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.config import Settings
 from stream.engine.contract import Pipeline
+from stream.engine.damage import named
 from stream.engine.membership import Membership
 from stream.engine.orphans import cover_orphans
 from stream.engine.partition import Partition
-from stream.engine.restore import Restored, check_position, group_offsets, log_reader, restore
+from stream.engine.place import check_log_start, place
+from stream.engine.restore import log_reader, restore
 from stream.engine.run import Run
 from stream.engine.topics import TopicNames
-from stream.errors import BrokerError, KizunaError
+from stream.errors import BrokerError, KizunaError, StateError
 from stream.metrics import Metrics
 
 __all__ = ["Partitions"]
@@ -77,6 +77,8 @@ class Partitions:
         self._worker = worker
         self._membership = membership
         self._stop = stop
+        self._passed: dict[tuple[str, int], int] = {}
+        self._unwritten: dict[int, dict[str, int]] = {}
         self._faults: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=MAX_FAULTS))
         self._resets: dict[int, asyncio.Task[None]] = {}
 
@@ -84,6 +86,24 @@ class Partitions:
     def ready(self) -> bool:
         """Every owned partition processes and the group is at rest; true also for a worker without any."""
         return self.settled and all(partition.ready for partition in self.owned.values())
+
+    @property
+    def n_partitions(self) -> int:
+        """That every topic had at the start."""
+        return self._settings.partitions
+
+    def worked(self) -> dict[tuple[str, int], int]:
+        """How far each source partition was read that this worker owns or once owned; it may be further."""
+        return self._passed | {
+            (topic, number): partition.durable[topic]
+            for number, partition in self.owned.items()
+            for topic in self.names.sources
+            if topic in partition.durable
+        }
+
+    def is_written(self, partition: Partition) -> bool:
+        """Whether a position row stands behind the partition's durable position."""
+        return self._unwritten.get(partition.number) != partition.durable
 
     # --- data -----------------------------------------------------------------------------------------------
 
@@ -113,6 +133,7 @@ class Partitions:
             KizunaError: the process must stop.
         """
         self._metrics.rebalances += 1
+        self._passed = self.worked()
         for number in [number for number in self.owned if number not in numbers]:
             await self.owned.pop(number).close()
         for number in numbers:
@@ -124,7 +145,12 @@ class Partitions:
         for number in numbers:
             self._go(self.owned[number])
         self.settled = True
-        log.info("partitions ready", partitions=sorted(numbers), restored=[part.number for part in bad])
+        log.info(
+            "partitions ready",
+            generation=self._membership.generation,
+            partitions=sorted(numbers),
+            restored=[part.number for part in bad],
+        )
         return True
 
     def lose(self) -> None:
@@ -206,74 +232,28 @@ class Partitions:
                 raise result
         async with log_reader(self._settings, *self.names.outputs, *self.names.sources) as reader:
             ledgers = {partition.number: partition.ledger for partition in partitions}
+            await check_log_start(reader, self.names.changelog, ledgers)
             self._metrics.orphans += await cover_orphans(reader, self._settings, ledgers)
             for partition in partitions:
                 partition.table = self._pipeline.new_table()
             tables = {partition.number: partition.table for partition in partitions}
-            earliest = await self._earliest(reader, partitions)
-            restored = await restore(reader, self._settings, tables)
-        self._place(partitions, restored, await group_offsets(self._settings), earliest)
+            try:
+                restored = await restore(reader, self._settings, tables)
+            except StateError as error:
+                raise await named(self._settings, tables, self._pipeline.new_table, error) from error
+            await place(
+                reader, self._settings, self._pipeline.statistics, self._metrics, partitions, restored
+            )
+        for partition in partitions:
+            self._unwritten.pop(partition.number, None)
+            if restored[partition.number].position is None:
+                self._unwritten[partition.number] = dict(partition.durable)
+            partition.ahead = False
         n_rows = sum(part.n_rows for part in restored.values())
         seconds = monotonic() - began
         self._metrics.restored_rows += n_rows
         self._metrics.restore_seconds += seconds
         log.info("restored", partitions=sorted(tables), rows=n_rows, seconds=round(seconds, 2))
-
-    async def _earliest(self, reader: Any, partitions: Sequence[Partition]) -> dict[Any, int]:
-        sources = [TopicPartition(topic, part.number) for part in partitions for topic in self.names.sources]
-        earliest: dict[Any, int] = await reader.beginning_offsets(sources)
-        return earliest
-
-    def _place(
-        self,
-        partitions: Sequence[Partition],
-        restored: dict[int, Restored],
-        group: dict[tuple[str, int], int],
-        earliest: dict[Any, int],
-    ) -> None:
-        for partition in partitions:
-            check_position(partition.number, restored[partition.number], self._pipeline.statistics)
-        for partition in partitions:
-            position = restored[partition.number].position
-            if position is not None:
-                partition.table.watermark_ms = position.watermark_ms
-            offsets = position.offsets if position is not None else {}
-            partition.durable = {
-                topic: self._start(topic, partition.number, offsets, group, earliest)
-                for topic in self.names.sources
-            }
-            partition.ahead = False
-
-    def _start(
-        self,
-        topic: str,
-        number: int,
-        offsets: dict[str, int],
-        group: dict[tuple[str, int], int],
-        earliest: dict[Any, int],
-    ) -> int:
-        """Position row, else group offset, else earliest; never before the log's start."""
-        first = earliest[TopicPartition(topic, number)]
-        row, committed = offsets.get(topic), group.get((topic, number))
-        start = row if row is not None else committed if committed is not None else first
-        if row is not None and committed is not None and committed > row:
-            log.warning(
-                "group offset is ahead of the position row, which counts",
-                topic=topic,
-                partition=number,
-                group=committed,
-                position=row,
-            )
-        if start < first:
-            self._metrics.lost_records += first - start
-            log.error(
-                "retention deleted records before they were read",
-                topic=topic,
-                partition=number,
-                records=first - start,
-            )
-            return first
-        return start
 
     # --- failure --------------------------------------------------------------------------------------------
 

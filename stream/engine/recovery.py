@@ -11,6 +11,7 @@ from typing import Any
 from faust.tables.recovery import Recovery
 from mode import Service
 
+from stream.engine.shape import added
 from stream.errors import BrokerError, KizunaError
 
 __all__ = ["BatchRecovery"]
@@ -48,7 +49,7 @@ class BatchRecovery(Recovery):
         app, consumer = self.app, self.app.consumer
         sources = set(app.engine.names.sources)
         assignment = {tp for tp in consumer.assignment() if tp.topic in sources}
-        numbers = _co_partitioned(assignment, sources)
+        numbers = _co_partitioned(assignment, sources, app.engine.n_partitions)
         await app.on_rebalance_complete.send()
 
         def alive() -> bool:
@@ -67,12 +68,16 @@ class BatchRecovery(Recovery):
         app.on_rebalance_end()
 
 
-def _co_partitioned(assignment: Any, sources: set[str]) -> list[int]:
+def _co_partitioned(assignment: Any, sources: set[str], n_partitions: int) -> list[int]:
     """Partition numbers, each with all of its sources.
 
     Raises:
-        BrokerError: a partition lacks a source; scoring without it would go unnoticed.
+        BrokerError: a partition lacks a source; scoring without it would go unnoticed. Or a partition beyond
+        those that were declared: it was added since the start.
     """
+    grown = {tp.topic: tp.partition + 1 for tp in sorted(assignment) if tp.partition >= n_partitions}
+    if grown:
+        raise added(grown, n_partitions)
     topics = defaultdict(set)
     for tp in assignment:
         topics[tp.partition].add(tp.topic)

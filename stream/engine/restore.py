@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.config import Settings
 from stream.engine.contract import Table
@@ -23,7 +22,7 @@ from stream.errors import BrokerError, StateError
 from stream.state.layout import LAYOUT_VERSION
 from stream.state.position import POSITION_KEY, Position
 
-__all__ = ["Restored", "check_position", "group_offsets", "log_reader", "restore"]
+__all__ = ["Restored", "check_position", "log_reader", "restore"]
 
 log = structlog.get_logger(__name__)
 
@@ -164,14 +163,3 @@ def check_position(partition: int, restored: Restored, statistics: str) -> None:
             f"these parameters make {statistics}",
             hint="start with the parameters that wrote it, or rebuild the state under another KIZUNA_APP_ID",
         )
-
-
-async def group_offsets(settings: Settings) -> dict[tuple[str, int], int]:
-    """The consumer group's committed offsets by (topic, partition); empty if it has none."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
-    try:
-        await admin.start()
-        offsets = await admin.list_consumer_group_offsets(settings.app_id)
-    finally:
-        await admin.close()
-    return {(part.topic, part.partition): meta.offset for part, meta in offsets.items() if meta.offset >= 0}

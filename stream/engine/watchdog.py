@@ -19,6 +19,7 @@ from aiokafka.structs import OffsetAndMetadata
 from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.contract import Pipeline
+from stream.engine.damage import MARK
 from stream.engine.partition import Partition
 from stream.engine.topics import answers
 from stream.errors import BrokerError
@@ -129,7 +130,8 @@ def _lag(app: Any, partition: Partition) -> int:
     them, so no position of ours will.
     """
     lag = 0
-    for topic, offset in partition.durable.items():
+    for topic in app.engine.names.sources:
+        offset = partition.durable.get(topic, 0)
         position, end = app.consumer._thread.progress(TopicPartition(topic, partition.number))
         sought = (topic, partition.number) in app.engine.seeks
         passed = position is not None and end is not None and position >= end and not sought
@@ -147,13 +149,19 @@ def _bands(app: Any, pipeline: Pipeline) -> dict[tuple[str, str], int]:
 
 
 async def _commit_group(app: Any) -> None:
-    """The durable positions as the group's offsets; failing is of no consequence."""
+    """The durable positions as the group's offsets; failing is of no consequence.
+
+    Marked where a position row stands behind them: a changelog without one was emptied then (`damage.py`).
+    """
     if not app.engine.ready or app.rebalancing:
         return
     offsets = {
-        TopicPartition(topic, partition.number): OffsetAndMetadata(offset, "")
+        TopicPartition(topic, partition.number): OffsetAndMetadata(
+            partition.durable[topic], MARK if app.engine.is_written(partition) else ""
+        )
         for partition in app.engine.owned.values()
-        for topic, offset in partition.durable.items()
+        for topic in app.engine.names.sources
+        if topic in partition.durable
     }
     if not offsets:
         return

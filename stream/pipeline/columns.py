@@ -20,7 +20,6 @@ from schemas.interaction import (
     Ticket,
 )
 from stream.model.columns import (
-    EPOCH_1990_MS,
     PRIORITIES,
     TIERS,
     Columns,
@@ -34,7 +33,7 @@ from stream.model.columns import (
 )
 from stream.model.parameters import Parameters
 from stream.model.promises import Step
-from stream.pipeline.decode import Decoded, type_name
+from stream.pipeline.decode import EARLIEST_MS, LAST_MS, Decoded, type_name
 from stream.pipeline.grades import GRADES
 from stream.pipeline.times import epoch_ms
 
@@ -179,10 +178,10 @@ def _in_arrival_order(parts: list[PromiseEvents]) -> PromiseEvents:
 
 def _optional_seconds(times: Sequence[datetime | None]) -> NDArray[np.uint32]:
     """Seconds of each time, 0 where None; a time outside 1990-2100 says nothing and counts as absent."""
-    known = [(i, time) for i, time in enumerate(times) if time is not None and 1990 <= time.year < 2100]
+    known = [(i, time) for i, time in enumerate(times) if time is not None and 1989 <= time.year <= 2100]
     result = np.zeros(len(times), np.uint32)
     if known:
-        result[[i for i, _ in known]] = seconds(
-            np.maximum(epoch_ms([time for _, time in known]), EPOCH_1990_MS)
-        )
+        at, time_ms = np.array([i for i, _ in known]), epoch_ms([time for _, time in known])
+        inside = (time_ms >= EARLIEST_MS) & (time_ms <= LAST_MS)  # in UTC: a zone may move it out of its year
+        result[at[inside]] = seconds(time_ms[inside])
     return result

@@ -22,6 +22,8 @@ class Position(msgspec.Struct, frozen=True):
         statistics: `Parameters.statistics_hash` that shaped the sums.
         layout: `layout.LAYOUT_VERSION` of the rows.
         worker: version of the worker that wrote it.
+        customers: rows that the partition holds with this transaction; a changelog that holds another number
+        lost some. None if it was not counted.
     """
 
     offsets: dict[str, int]
@@ -29,20 +31,21 @@ class Position(msgspec.Struct, frozen=True):
     statistics: str
     layout: int
     worker: str
+    customers: int | None = None
 
     def encode(self) -> bytes:
         """JSON bytes, so that an operator can read them."""
         return msgspec.json.encode(self)
 
     @staticmethod
-    def decode(data: bytes) -> "Position":
+    def decode(data: bytes | None) -> "Position":
         """Inverse of `encode`.
 
         Raises:
             StateError: not a position row.
         """
         try:
-            return msgspec.json.decode(data, type=Position)
+            return msgspec.json.decode(data or b"", type=Position)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateError(
                 f"the changelog's position row cannot be read: {error}",

@@ -13,7 +13,7 @@ from stream.state.tail import Tail
 
 __all__ = ["CustomerTable"]
 
-REBUILD = "to rebuild from the interactions start with another --app-id, or delete the changelog topic"
+REBUILD = "to rebuild from the interactions start with another --app-id"
 
 
 class CustomerTable:

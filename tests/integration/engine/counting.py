@@ -17,10 +17,18 @@ SCORE = struct.Struct("<qqq")
 MAGIC = b"cnt1"
 
 
+def place(record: Any) -> bytes:
+    """Where a record came from; outputs go to the same partition."""
+    return f"{record.topic}@{record.offset}".encode()
+
+
 class CountingTable:
     def __init__(self) -> None:
         self.rows: dict[bytes, tuple[int, int]] = {}
         self.watermark_ms = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     @property
     def n_rows(self) -> int:
@@ -60,7 +68,7 @@ class CountingPipeline:
                 raise ZeroDivisionError("planted")
             if record.key is None or record.value is None or not record.value.isdigit():
                 effects.dead_letters.append(
-                    DeadLetter(record.key, record.value, [("kizuna.offset", str(record.offset).encode())])
+                    DeadLetter(record.key, record.value, [("kizuna.offset", place(record))])
                 )
                 effects.outcomes["unknown", "invalid"] += 1
                 effects.causes["invalid_json"] += 1
@@ -70,7 +78,7 @@ class CountingPipeline:
             table.rows[record.key] = (count + 1, total + int(record.value))
             effects.outcomes["purchase", "scored"] += 1
             if int(record.value) % 97 == 0:
-                effects.alert_log.append((record.key, str(record.offset).encode()))
+                effects.alert_log.append((record.key, place(record)))
         for key, previous in before.items():
             count, total = table.rows[key]
             effects.changelog.append((key, ROW.pack(MAGIC, count, total)))

@@ -1,4 +1,4 @@
-"""What the topics must hold, recomputed from the source; one finding per line, none if exact."""
+"""What the topics must hold, recomputed from the sources; one finding per line, none if exact."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,53 +7,59 @@ from typing import Any
 from stream.config import Settings
 from stream.engine.reader import read_topic
 from stream.state.position import POSITION_KEY, Position
-from tests.integration.engine.counting import ROW, SCORE
+from tests.integration.engine.counting import ROW, SCORE, place
 
 Cell = tuple[int, bytes]
+Source = tuple[str, int]
+"""Topic on the cluster and partition."""
 
 
 @dataclass
 class Truth:
-    """Recomputed from the source, without the engine."""
+    """Recomputed from the sources, without the engine."""
 
     count: Counter[bytes] = field(default_factory=Counter)
     total: Counter[bytes] = field(default_factory=Counter)
     alerts: Counter[Cell] = field(default_factory=Counter)
     bad: Counter[Cell] = field(default_factory=Counter)
-    ends: dict[int, int] = field(default_factory=dict)
+    ends: dict[Source, int] = field(default_factory=dict)
 
     def add(self, record: Any) -> None:
-        self.ends[record.partition] = max(self.ends.get(record.partition, 0), record.offset + 1)
-        offset = str(record.offset).encode()
+        source = record.topic, record.partition
+        self.ends[source] = max(self.ends.get(source, 0), record.offset + 1)
+        origin = place(record)
         if record.key is None or record.value is None or not record.value.isdigit():
-            self.bad[record.partition, offset] += 1
+            self.bad[record.partition, origin] += 1
             return
         self.count[record.key] += 1
         self.total[record.key] += int(record.value)
         if int(record.value) % 97 == 0:
-            self.alerts[record.partition, offset] += 1
+            self.alerts[record.partition, origin] += 1
 
 
 async def read_truth(settings: Settings) -> Truth:
     truth = Truth()
-    for record in await read_topic(settings, "interactions"):
-        truth.add(record)
+    for source in settings.sources:
+        for record in await read_topic(settings, source):
+            truth.add(record)
     return truth
 
 
-async def read_positions(settings: Settings) -> dict[int, int]:
-    """The last committed position of each partition."""
+async def read_positions(settings: Settings) -> dict[Source, int]:
+    """The last committed position of each source partition, where something was read."""
     return {
-        record.partition: Position.decode(record.value).offsets[settings.topic("interactions")]
+        (topic, record.partition): offset
         for record in await read_topic(settings, "customers-changelog")
         if record.key == POSITION_KEY
+        for topic, offset in Position.decode(record.value).offsets.items()
+        if offset > 0
     }
 
 
 async def findings(settings: Settings) -> list[str]:
     """Compare changelog, positions, scores, alerts and dead letters with the source; empty if exact."""
     truth = await read_truth(settings)
-    found = [*await _state(settings, truth), *await _scores(settings, truth)]
+    found = [*await state_findings(settings, truth), *await _scores(settings, truth)]
     for topic, wanted in (("alert-log", truth.alerts), ("dead-letters", truth.bad)):
         records = await read_topic(settings, topic)
         if topic == "alert-log":
@@ -65,7 +71,8 @@ async def findings(settings: Settings) -> list[str]:
     return found[:20]
 
 
-async def _state(settings: Settings, truth: Truth) -> list[str]:
+async def state_findings(settings: Settings, truth: Truth) -> list[str]:
+    """Compare the changelog's rows and positions with the source."""
     rows: dict[bytes, tuple[int, int]] = {}
     for record in await read_topic(settings, "customers-changelog"):
         if record.key != POSITION_KEY:

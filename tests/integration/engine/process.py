@@ -1,5 +1,6 @@
 """A worker as a process of its own: started by environment, looked at over HTTP, ended by signal."""
 
+import json
 import os
 import re
 import signal
@@ -10,12 +11,21 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from stream.config import Settings
 
 ROOT = Path(__file__).parents[3]
 COUNTING = (str(Path(__file__).with_name("counting_worker.py")),)
 REAL = ("-m", "stream", "worker")
+
+
+class Assignment(NamedTuple):
+    """What a worker said when its partitions were ready."""
+
+    generation: int
+    partitions: frozenset[int]
+    restored: frozenset[int]
 
 
 class WorkerProcess:
@@ -38,6 +48,7 @@ class WorkerProcess:
             "KIZUNA_APP_ID": settings.app_id,
             "KIZUNA_TOPIC_PREFIX": settings.topic_prefix,
             "KIZUNA_PARTITIONS": str(settings.partitions),
+            "KIZUNA_SOURCES": json.dumps(settings.sources),
             "KIZUNA_METRICS_PORT": "0",
             "KIZUNA_SESSION_TIMEOUT_S": "6",
             **extra,
@@ -92,6 +103,14 @@ class WorkerProcess:
             assert time.monotonic() - began < limit_s, self.said
             time.sleep(0.05)
         return time.monotonic() - began
+
+    def assignments(self) -> list[Assignment]:
+        """Every assignment that became ready, in order."""
+        pattern = r"partitions ready +generation=(\d+) partitions=(\[[^]]*\]) restored=(\[[^]]*\])"
+        return [
+            Assignment(int(generation), frozenset(json.loads(owned)), frozenset(json.loads(restored)))
+            for generation, owned, restored in re.findall(pattern, self.said)
+        ]
 
     def wait_metric(self, line: str, at_least: float, limit_s: float = 60) -> None:
         """Until `metric` has grown so far."""

@@ -60,7 +60,7 @@ async def test_workers_that_join_and_leave_hand_over_exactly(settings: Settings,
             assert await asyncio.to_thread(second.stop, signal.SIGINT) == 130
         await traffic
         await wait_drained(settings)
-        assert first.metric("kizuna_partitions_owned") == 4
+        await asyncio.to_thread(first.wait_metric, "kizuna_partitions_owned", 4)
         assert first.metric("kizuna_partition_resets_total") == 0
         assert await asyncio.to_thread(first.stop) == 0
     assert await findings(settings) == []

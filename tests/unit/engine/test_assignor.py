@@ -1,9 +1,14 @@
 """Laws of the assignor: complete, balanced, and never moving more than balance needs."""
 
+from faust.assignor.client_assignment import ClientAssignment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.config import load
+from stream.engine.app import create_app
 from stream.engine.assignor import spread
+from stream.metrics import Metrics
+from tests.integration.engine.counting import CountingPipeline
 
 
 @st.composite
@@ -53,3 +58,12 @@ def test_a_rejoin_without_change_moves_nothing(n_partitions: int, n_members: int
     """What was dealt is dealt again."""
     first = spread({f"m{member}": [] for member in range(n_members)}, n_partitions)
     assert spread(first, n_partitions) == first
+
+
+def test_a_member_that_was_away_claims_nothing() -> None:
+    """A thawed worker's old claim would compete with the rightful owner's."""
+    assignor = create_app(load(), CountingPipeline(), Metrics("v", "m")).assignor
+    assignor._assignment = ClientAssignment(actives={"interactions": [0, 1]}, standbys={})
+    assert b"interactions" in assignor.metadata({"other"}).user_data
+    assignor.forget()
+    assert b"interactions" not in assignor.metadata({"other"}).user_data

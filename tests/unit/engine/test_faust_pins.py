@@ -42,6 +42,7 @@ NEW_NAMES = {
     BatchConsumer: {"_engine", "_apply_seeks", "_run"},
     BatchConsumerThread: {"last_heartbeat_s", "kicked_out", "dead_task", "progress"},
     PartitionTable: {"_refuse"},
+    QuotaAssignor: {"forget"},
 }
 """Ours alone. Everything else in these classes replaces something that must exist."""
 
