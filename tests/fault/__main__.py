@@ -8,8 +8,9 @@
                                                     faults, same choices; timing is the machine's
 
 Standard output: the schedule first, one line per fault, the verdict last. Standard error: progress.
-stall_s is measured from the END of a fault, outage_s from its beginning, until every partition has committed
-all that its source held when the fault ended. A stall may last a session time-out and a restore.
+stall_s is the longest that a record of any partition waited for its commit, counted from the END of a fault
+(thawed, broker up, network healed, process gone); outage_s counts from its beginning. A stall may last a
+session time-out and a restore (process start included); what was longer is counted in the verdict.
 Exit 0 if every row, score, alert and dead letter is exact, 1 if not, 2 wrong use, 130 interrupted. Broker
 data and logs of a run that failed are kept; standard error says where.
 """
@@ -19,6 +20,7 @@ import asyncio
 import json
 import logging
 import shutil
+import signal
 import sys
 from pathlib import Path
 from tempfile import mkdtemp
@@ -63,6 +65,7 @@ def main() -> int:
     # While the broker is away aiokafka says so hundreds of times a second; the stall says it once.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     logging.getLogger("aiokafka").propagate = False
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # leave nothing running
     directory = Path(mkdtemp(prefix=f"soak-{given.seed}-", dir=HOME))
     exact = False
     try:

@@ -126,7 +126,8 @@ def _dead_letters(source: list[Any], letters: list[Any], refused: dict[int, str]
         seen[offset] += 1
         if headers["kizuna.cause"] != refused.get(offset):
             found.append(f"dead letter {offset}: {headers['kizuna.cause']}, not {refused.get(offset)}")
-        if (letter.key, letter.value) != (origin[offset].key, origin[offset].value):
+        record = origin.get(offset)
+        if record is None or (letter.key, letter.value) != (record.key, record.value):
             found.append(f"dead letter {offset}: other bytes than the source's")
     expected = Counter(refused.keys())
     if seen != expected:

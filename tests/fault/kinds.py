@@ -60,17 +60,18 @@ async def worker_freeze(soak: "Soak", chance: random.Random) -> What:
 
 
 async def workers_roll(soak: "Soak", _chance: random.Random) -> What:
-    """Rolling restart: each worker in turn stopped, started and ready before the next."""
+    """Rolling restart: each worker in turn stopped, started, ready; stalls count throughout."""
+    soak.healed()
     for slot in sorted(soak.workers):
         await soak.stop(slot)
         soak.launch(slot)
-        soak.healed()
         await soak.ready(slot)
     return {"workers": len(soak.workers)}
 
 
 async def workers_scale(soak: "Soak", chance: random.Random) -> What:
-    """From one, two or three workers to another number of them."""
+    """From one, two or three workers to another number of them; stalls count throughout."""
+    soak.healed()
     before = len(soak.workers)
     after = chance.choice([n for n in range(1, SLOTS + 1) if n != before])
     for slot in range(SLOTS):
@@ -78,7 +79,6 @@ async def workers_scale(soak: "Soak", chance: random.Random) -> What:
             soak.launch(slot)
         elif slot >= after and slot in soak.workers:
             await soak.stop(slot)
-    soak.healed()
     await asyncio.gather(*(soak.ready(slot) for slot in sorted(soak.workers)))
     return {"from": before, "to": after}
 

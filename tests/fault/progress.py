@@ -1,7 +1,6 @@
 """How far the work is done, asked of a broker that comes and goes."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -55,9 +54,20 @@ class Progress:
             await self.close()
             return None
 
-    async def source_ends(self) -> dict[int, int] | None:
-        """Next offset of each partition of the source."""
-        return await self._ends(self._names.sources[0])
+    async def sample(self) -> tuple[dict[int, int], dict[int, int]] | None:
+        """Next offset of each partition of the source, and how far each is committed; asked in this order."""
+        source = self._names.sources[0]
+
+        async def ask() -> tuple[dict[int, int], dict[int, int]]:
+            ends = await self._reader.end_offsets(self._parts(source))
+            committed = Committed(self._reader, self._names, self._settings.partitions)
+            done = dict.fromkeys(range(self._settings.partitions), 0)
+            for number, position in (await committed.positions()).items():
+                done[number] = position.offsets.get(source, 0)
+            return {part.partition: end for part, end in ends.items()}, done
+
+        found: tuple[dict[int, int], dict[int, int]] | None = await self._ask(ask)
+        return found
 
     async def open_transactions(self) -> dict[int, int] | None:
         """Changelog partitions with records of an unfinished transaction, and their last stable offsets."""
@@ -71,29 +81,5 @@ class Progress:
         found: dict[int, int] | None = await self._ask(ask)
         return found
 
-    async def reached(self, target: Mapping[int, int]) -> bool:
-        """Everything before these offsets of the source is committed; False also while nobody answers."""
-
-        async def ask() -> dict[int, int]:
-            committed = Committed(self._reader, self._names, self._settings.partitions)
-            source = self._names.sources[0]
-            return {
-                number: position.offsets.get(source, 0)
-                for number, position in (await committed.positions()).items()
-            }
-
-        done: dict[int, int] | None = await self._ask(ask)
-        return done is not None and all(done.get(number, 0) >= end for number, end in target.items())
-
     def _parts(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in range(self._settings.partitions)]
-
-    async def _ends(self, topic: str) -> dict[int, int] | None:
-        async def ask() -> dict[int, int]:
-            return {
-                part.partition: end
-                for part, end in (await self._reader.end_offsets(self._parts(topic))).items()
-            }
-
-        found: dict[int, int] | None = await self._ask(ask)
-        return found

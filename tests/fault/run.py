@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -123,12 +123,8 @@ async def run(
             note(f"skipped: {NEEDS_DISK}: {kafka.disk}")
         soak = Soak(kafka, directory)
         try:
-            async with _under_load(soak, messages, plan.rate):
+            async with _under_load(soak, messages, plan.rate, report):
                 await _strike_all(plan, soak, report, say, own_disk=isinstance(kafka.disk, SmallDisk))
-            note("draining")
-            for proxy in kafka.proxies:
-                proxy.heal()
-            report.drained = await soak.caught_up(DRAIN_LIMIT_S)
             for slot in sorted(soak.workers):
                 await soak.stop(slot)
             soak.launch(0)
@@ -147,21 +143,25 @@ async def run(
 
 
 @asynccontextmanager
-async def _under_load(soak: Soak, messages: Any, rate: float) -> AsyncIterator[None]:
-    """One worker ready, its supervisor and the traffic running; at the end all sent records are there."""
+async def _under_load(soak: Soak, messages: Any, rate: float, report: Report) -> AsyncIterator[None]:
+    """One worker ready, supervisor, probe and traffic running; at the end all that was sent is committed."""
     soak.launch(0)
-    supervisor = asyncio.create_task(soak.supervise())
+    always = [asyncio.create_task(soak.supervise()), asyncio.create_task(soak.watch())]
     await soak.ready(0)
     stop = asyncio.Event()
     traffic = asyncio.create_task(soak.feed(messages, rate, stop))
     try:
         yield
-    finally:
         stop.set()
         await traffic
-        supervisor.cancel()
-        with suppress(asyncio.CancelledError):
-            await supervisor
+        note("draining")
+        for proxy in soak.cluster.proxies:
+            proxy.heal()
+        report.drained = await soak.caught_up(DRAIN_LIMIT_S)
+    finally:
+        for task in (traffic, *always):
+            task.cancel()
+        await asyncio.gather(traffic, *always, return_exceptions=True)
 
 
 async def _strike_all(

@@ -1,8 +1,8 @@
 """Workers under fault and steady load: started, fed, broken, started again, and how long each fault was felt.
 
-Stall: from the end of a fault (thawed, broker up, network healed, process gone) until every partition has
-committed all that its source held at that end. Outage: the same from the fault's beginning. The next fault
-waits for that, so that every fault meets a working system.
+Stall: the longest that a record waited for its commit, counted from the end of the fault (thawed, broker up,
+network healed, process gone). Outage: the same, counted from the fault's beginning. The next fault waits
+until all that was there has been committed, so that every fault meets a working system.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from tests.fault.history import Message
 from tests.fault.kinds import KINDS
 from tests.fault.progress import Progress
 from tests.fault.shifted_worker import CLOCK_FILE
+from tests.fault.stall import StallClock
 from tests.integration.engine.process import WorkerProcess
 
 __all__ = ["SESSION_S", "TRANSACTION_S", "Fault", "Soak", "note"]
@@ -34,6 +35,7 @@ SWEEP_S = 5
 STALL_LIMIT_S = 120.0
 READY_LIMIT_S = 90.0
 POLL_S = 0.2
+SETTLED_S = 1.0  # a worker that joins or a session that ends may stop others a moment later
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,11 @@ class Fault:
         kind: of `KINDS`.
         at_s: since the first one.
         fault_s: how long it lasted.
-        stall_s: from its end until all partitions had caught up.
-        outage_s: from its beginning until then.
+        stall_s: longest wait of a record for its commit after the fault's end.
+        outage_s: the same after its beginning.
         workers: that should run.
         what: chance's choices.
-        cured: False if they did not within two minutes.
+        cured: False if not all was committed within two minutes.
     """
 
     number: int
@@ -81,9 +83,11 @@ class Soak:
     ended: list[str] = field(default_factory=list)
     bad_stops: list[str] = field(default_factory=list)
     sent: int = 0
-    healed_at: float = 0.0
     _began: float = field(default_factory=monotonic)
     _progress: Progress = field(init=False)
+    _stall: StallClock = field(default_factory=StallClock)
+    _seen: tuple[float, dict[int, int], dict[int, int]] = (0.0, {}, {})
+    _healed_at: float = 0.0
     _killed: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -183,39 +187,51 @@ class Soak:
 
     def healed(self) -> None:
         """Said by a kind whose fault ends before its function returns."""
-        self.healed_at = monotonic()
+        self._healed_at = monotonic()
+        self._stall.mark("stall", self._healed_at)
+
+    async def watch(self) -> None:
+        """Look how far the work is, again and again. Until cancelled."""
+        while True:
+            found = await self._progress.sample()
+            if found is not None:
+                self._seen = (monotonic(), *found)
+                self._stall.look(*self._seen)
+            await asyncio.sleep(POLL_S)
 
     async def strike(self, number: int, kind: str, seed: int) -> Fault:
         """Break something, heal it, and wait until everybody has caught up."""
         chance = random.Random(f"{seed} {number} {kind}")
-        began, self.healed_at = monotonic(), 0.0
+        began, self._healed_at = monotonic(), 0.0
+        self._stall.mark("outage", began)
         what = await KINDS[kind](self, chance)
-        healed = self.healed_at or monotonic()
+        if not self._healed_at:
+            self.healed()
         cured = await self.caught_up(STALL_LIMIT_S)
         return Fault(
             number,
             kind,
             at_s=round(began - self._began, 1),
-            fault_s=round(healed - began, 1),
-            stall_s=round(monotonic() - healed, 1),
-            outage_s=round(monotonic() - began, 1),
+            fault_s=round(self._healed_at - began, 1),
+            stall_s=round(self._stall.longest_s("stall"), 1),
+            outage_s=round(self._stall.longest_s("outage"), 1),
             workers=len(self.workers),
             what=what,
             cured=cured,
         )
 
     async def caught_up(self, limit_s: float) -> bool:
-        """Wait until what the source holds now is committed; False if it takes longer."""
-        give_up = monotonic() + limit_s
-        while (target := await self._progress.source_ends()) is None:
-            if monotonic() > give_up:
-                return False
+        """Wait until all that the source holds now is committed; False if it takes longer."""
+        since = monotonic()
+        target: dict[int, int] | None = None
+        while monotonic() - since < limit_s:
+            at, ends, done = self._seen
+            if at > since + SETTLED_S:
+                target = target or ends
+                if all(done[number] >= end for number, end in target.items()):
+                    return True
             await asyncio.sleep(POLL_S)
-        while not await self._progress.reached(target):
-            if monotonic() > give_up:
-                return False
-            await asyncio.sleep(POLL_S)
-        return True
+        return False
 
     async def open_transactions(self) -> dict[int, int]:
         """See `Progress`; none while nobody answers."""
