@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,17 +63,16 @@ async def cluster(directory: Path, jars: Path, *, own_disk: bool) -> AsyncIterat
     """
     ports = free_ports()
     behind = [Behind(port, port + 1) for port in (next(ports) for _ in range(SLOTS))]
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        proxies = [
+            # Before Kafka, which takes seconds: whoever looks for free ports meanwhile sees these taken.
+            await stack.enter_async_context(Proxy(listen=each.advertised, to=each.port))
+            for each in behind
+        ]
         disk = stack.enter_context(_disk(directory, own_disk))
         kafka = LocalKafka(directory, jars=jars, port=next(ports), behind=behind, heap="512m")
         stack.callback(kafka.stop)
         await asyncio.to_thread(kafka.start)
         settings = load(bootstrap=kafka.bootstrap, app_id="soak", topic_prefix="soak-", partitions=4)
         await asyncio.to_thread(create_topics, settings)
-        async with AsyncExitStack() as network:
-            proxies = [
-                await network.enter_async_context(Proxy(listen=each.advertised, to=each.port))
-                for each in behind
-            ]
-            ways = tuple(each.advertised for each in behind)
-            yield Cluster(settings, kafka, tuple(proxies), ways, disk)
+        yield Cluster(settings, kafka, tuple(proxies), tuple(each.advertised for each in behind), disk)
