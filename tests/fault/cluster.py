@@ -18,6 +18,7 @@ __all__ = ["SLOTS", "Cluster", "cluster"]
 
 SLOTS = 3
 DISK_MB = 2_000
+KEEP_ALL = {"scores": {"min.compaction.lag.ms": "86400000"}}  # the judge reads chains without a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +75,5 @@ async def cluster(directory: Path, jars: Path, *, own_disk: bool) -> AsyncIterat
         stack.callback(kafka.stop)
         await asyncio.to_thread(kafka.start)
         settings = load(bootstrap=kafka.bootstrap, app_id="soak", topic_prefix="soak-", partitions=4)
-        await asyncio.to_thread(create_topics, settings)
+        await asyncio.to_thread(create_topics, settings, KEEP_ALL)
         yield Cluster(settings, kafka, tuple(proxies), tuple(each.advertised for each in behind), disk)

@@ -84,13 +84,14 @@ async def workers_scale(soak: "Soak", chance: random.Random) -> What:
 
 
 async def clock_jump(soak: "Soak", chance: random.Random) -> What:
-    """A worker's wall clock an hour ahead or back, over a sweep or two, then right again."""
+    """A worker's wall clock an hour ahead, then an hour back, each over a sweep, then right again."""
     slot = chance.choice(sorted(soak.workers))
-    by_ms = chance.choice((1, -1)) * (HOUR_MS + PAST_THE_HOUR_MS)
-    soak.shift_clock(slot, by_ms)
-    await asyncio.sleep(chance.uniform(5, 9))
+    by_ms, seconds = HOUR_MS + PAST_THE_HOUR_MS, chance.uniform(5, 7)
+    for wrong_ms in (by_ms, -by_ms):
+        soak.shift_clock(slot, wrong_ms)
+        await asyncio.sleep(seconds)
     soak.shift_clock(slot, 0)
-    return {"worker": slot, "by_ms": by_ms}
+    return {"worker": slot, "by_ms": by_ms, "seconds": round(2 * seconds, 1)}
 
 
 # --- broker ------------------------------------------------------------------------------------------------
