@@ -101,6 +101,6 @@ def test_declaration_with_a_misspelt_field_is_refused() -> None:
 def test_a_worker_with_a_wrong_clock_is_not_refused() -> None:
     """By default Kafka refuses records more than an hour ahead of it, and the worker could commit nothing."""
     written = [topic for topic in TOPICS.values() if topic.producers == ("kizuna worker",)]
-    assert len(written) == 5
+    assert len(written) == 6
     for topic in written:
         assert int(topic.config["message.timestamp.after.max.ms"]) == 2**63 - 1, topic.name
