@@ -16,7 +16,6 @@ SCHEDULE = (
     "net_cut",
     "broker_kill",
     "net_dead",
-    "worker_term",
     "clock_jump",
 )
 GENEROUS_S = 40.0

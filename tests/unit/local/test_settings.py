@@ -38,7 +38,9 @@ def test_a_listener_behind_a_proxy_advertises_the_proxy() -> None:
     )
     assert tells == {"PLAINTEXT": "19092", "BEHIND0": "19095", "BEHIND1": "19097"}
     assert listens == tells | {"CONTROLLER": "19093", "BEHIND0": "19094", "BEHIND1": "19096"}
-    assert {each.split(":")[0] for each in found["listener.security.protocol.map"].split(",")} == listens.keys()
+    assert {
+        each.split(":")[0] for each in found["listener.security.protocol.map"].split(",")
+    } == listens.keys()
 
 
 def test_broker_takes_every_declared_topic() -> None:
