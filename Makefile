@@ -40,7 +40,7 @@ check: $(READY) ## format, lint, types, imports, contracts, house rules
 bench: $(READY) ## throughput and latency beside stock Faust, in interleaved rounds
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(READY) ## seeded faults on workers and broker under load, judged by the oracle
+soak: $(READY) ## seeded faults of 17 kinds under load, judged by the oracle; ARGS=--help lists them
 	@$(BIN)/python -m tests.fault $(ARGS)
 
 format: $(READY) ## write what `check` would ask for, where a tool can

@@ -172,6 +172,13 @@ class Partition:
         self._queue.clear()
         self._n_queued = self._n_fetched = 0
 
+    def abandon(self) -> None:
+        """Another worker may have written: nobody waits for the transaction in flight, nothing is kept."""
+        self.drop()
+        self.ahead = True
+        if self._task is not None:
+            self._task.cancel()
+
     async def settle(self) -> None:
         """Wait until no transaction is in flight. The caller bounds the wait."""
         await self._idle.wait()

@@ -156,8 +156,7 @@ class Partitions:
     def lose(self) -> None:
         """Kicked out of the group: others may have written; nothing in memory is trusted any more."""
         for partition in self.owned.values():
-            partition.drop()
-            partition.ahead = True
+            partition.abandon()
 
     async def release(self) -> None:
         """Stop taking records everywhere and wait for transactions in flight, under `revoke_limit_s`.

@@ -74,7 +74,22 @@ async def log_reader(
             await reader._client.set_topics(topics)
         yield reader
     finally:
+        await _let_go(reader)
+
+
+async def _let_go(reader: Any) -> None:
+    """Stop a reader whose broker may be away.
+
+    While a fetch of it waits to be tried again, aiokafka's `stop` ends half-way with that fetch's own
+    cancellation: whoever waits here would take it for theirs and end without a word.
+    """
+    try:
         await reader.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        await reader._client.close()
 
 
 async def restore(reader: Any, settings: Settings, tables: Mapping[int, Table]) -> dict[int, Restored]:

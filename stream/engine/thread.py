@@ -1,9 +1,11 @@
 """Faust's consumer thread with three differences: read committed, a fair fetcher, times of heartbeats."""
 
+import asyncio
 import logging
 from time import monotonic
 from typing import Any
 
+from aiokafka.conn import CloseReason
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from faust.transport.drivers import aiokafka as driver
 
@@ -74,7 +76,12 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
         async def noted() -> bool:
             sent = monotonic()
-            answered: bool = await heartbeat()
+            try:
+                async with asyncio.timeout(coordinator._session_timeout_ms / 1000):
+                    answered: bool = await heartbeat()
+            except TimeoutError:
+                _hang_up(self._consumer)
+                return False
             if answered and not coordinator._rejoin_needed_fut.done():
                 self.last_heartbeat_s = sent
             return answered
@@ -116,3 +123,15 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             if task is not None and task.done():
                 return f"{name} ({'cancelled' if task.cancelled() else repr(task.exception())})"
         return None
+
+
+def _hang_up(consumer: Any) -> None:
+    """Close every connection: the client makes new ones at its next request.
+
+    A connection that a router has forgotten stays open and silent; aiokafka waits on it for as long as on
+    a slow answer to a join or a fetch. Without an answer for a session we are no member any more.
+    """
+    BatchConsumerThread.logger.warning("no heartbeat was answered for a session: new connections are made")
+    consumer._coordinator.coordinator_dead()
+    for connection in list(consumer._client._conns.values()):
+        connection.close(reason=CloseReason.CONNECTION_TIMEOUT)

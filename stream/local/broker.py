@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from stream.local.lock import read_lock
 from stream.local.ports import HOST, free_ports, is_free
 from stream.local.process import kill, terminate
 from stream.local.progress import Progress, silent
-from stream.local.properties import DATA_DIR
+from stream.local.properties import DATA_DIR, Behind
 from stream.local.record import Record
 
 __all__ = ["MIN_FREE_BYTES", "LocalKafka", "Status"]
@@ -54,6 +54,7 @@ class LocalKafka:
         heap: Java's heap as `-Xmx` takes it.
         repository: address of a Maven repository to use instead of Maven Central.
         min_free_bytes: refuse to start with less room on the disk.
+        behind: further listeners, each reached through a proxy: for those who break connections on purpose.
         progress: told what start waits for.
     """
 
@@ -66,6 +67,7 @@ class LocalKafka:
         heap: str = "1g",
         repository: str | None = None,
         min_free_bytes: int = MIN_FREE_BYTES,
+        behind: Sequence[Behind] = (),
         progress: Progress = silent,
     ) -> None:
         self.directory = (root / "kafka").absolute()
@@ -76,6 +78,7 @@ class LocalKafka:
         self._heap = heap
         self._repository = repository
         self._min_free_bytes = min_free_bytes
+        self._behind = tuple(behind)
         self._progress = progress
 
     # --- The three things a person does ------------------------------------------------------------------
@@ -208,7 +211,9 @@ class LocalKafka:
         port = next(ports)
         self._check_room()
         class_path = install(self._jars, repository=self._repository, progress=self._progress)
-        launcher = Launcher(self.directory, self.log, self._pid_file, class_path, self._heap, self._progress)
+        launcher = Launcher(
+            self.directory, self.log, self._pid_file, class_path, self._heap, self._progress, self._behind
+        )
         launcher.prepare()
         launcher.format_data(port)
         while True:

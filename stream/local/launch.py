@@ -16,7 +16,7 @@ from stream.errors import StateError
 from stream.local.failure import explain
 from stream.local.process import ENVIRONMENT, deferred_signals, identity, spawn, terminate
 from stream.local.progress import Progress
-from stream.local.properties import DATA_DIR, LOG_SETTINGS, READY_LINE, server_properties
+from stream.local.properties import DATA_DIR, LOG_SETTINGS, READY_LINE, Behind, server_properties
 from stream.local.record import Record
 
 __all__ = ["Launcher"]
@@ -56,6 +56,7 @@ class Launcher:
         class_path: the verified jars.
         heap: Java's heap as `-Xmx` takes it.
         progress: told what is waited for.
+        behind: listeners reached through proxies.
     """
 
     directory: Path
@@ -64,6 +65,7 @@ class Launcher:
     class_path: Sequence[Path]
     heap: str
     progress: Progress
+    behind: Sequence[Behind] = ()
 
     def prepare(self) -> None:
         """Lay out what Kafka needs to find; keep one old log when the present one has grown."""
@@ -117,7 +119,7 @@ class Launcher:
             BrokerError: Kafka ended, or was not ready within two minutes.
         """
         self.progress("Starting Kafka", 0, 0)
-        (self.directory / _SETTINGS).write_text(server_properties(port), "utf-8")
+        (self.directory / _SETTINGS).write_text(server_properties(port, behind=self.behind), "utf-8")
         seen = self.log.stat().st_size if self.log.exists() else 0
         command = self._java(self.heap, "kafka.Kafka", _SETTINGS)
         record = None

@@ -1,8 +1,11 @@
 """The two files Kafka reads at start: its settings and what it logs."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from stream.local.ports import HOST
 
-__all__ = ["DATA_DIR", "LOG_SETTINGS", "READY_LINE", "server_properties"]
+__all__ = ["DATA_DIR", "LOG_SETTINGS", "READY_LINE", "Behind", "server_properties"]
 
 # Relative to the directory Kafka runs in: `log.dirs` is a comma-separated list and knows no quoting.
 DATA_DIR = "data"
@@ -10,21 +13,37 @@ DATA_DIR = "data"
 _MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 
 
-def server_properties(port: int, *, data_dir: str = DATA_DIR) -> str:
+class Behind(NamedTuple):
+    """A listener behind a proxy: clients that come in there are told to come back through the proxy.
+
+    Attributes:
+        port: Kafka listens here.
+        advertised: the proxy listens here.
+    """
+
+    port: int
+    advertised: int
+
+
+def server_properties(port: int, *, data_dir: str = DATA_DIR, behind: Sequence[Behind] = ()) -> str:
     """Settings of one node that is broker and controller, on loopback, for one laptop.
 
     Args:
         port: for clients; the controller listens on the next one.
         data_dir: relative to Kafka's working directory.
+        behind: further listeners, each reached through a proxy of its own.
     """
+    names = ["PLAINTEXT", *(f"BEHIND{number}" for number in range(len(behind)))]
+    listens = [port, *(each.port for each in behind)]
+    tells = [port, *(each.advertised for each in behind)]
     settings: dict[str, str | int] = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{HOST}:{port + 1}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{port + 1}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listeners": f"{_addresses(names, listens)},CONTROLLER://{HOST}:{port + 1}",
+        "advertised.listeners": _addresses(names, tells),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in ("CONTROLLER", *names)),
         "log.dirs": data_dir,
         # Topics are declared (`kizuna topics create`); a typing mistake must not become one.
         "auto.create.topics.enable": "false",
@@ -59,6 +78,10 @@ def server_properties(port: int, *, data_dir: str = DATA_DIR) -> str:
         "metric.reporters": "",
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+def _addresses(names: Sequence[str], ports: Sequence[int]) -> str:
+    return ",".join(f"{name}://{HOST}:{port}" for name, port in zip(names, ports, strict=True))
 
 
 READY_LINE = "Kafka Server started"

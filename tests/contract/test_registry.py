@@ -14,7 +14,8 @@ from schemas.registry import CONTRACTS, ROOT, TOPICS, TopicSpec, parse
 DAY_MS = 86_400_000
 SETTINGS = {
     "cleanup.policy", "delete.retention.ms", "max.compaction.lag.ms", "max.message.bytes",
-    "min.cleanable.dirty.ratio", "min.compaction.lag.ms", "retention.ms", "segment.ms",
+    "message.timestamp.after.max.ms", "min.cleanable.dirty.ratio", "min.compaction.lag.ms", "retention.ms",
+    "segment.ms",
 }  # fmt: skip
 
 
@@ -95,3 +96,11 @@ def test_declaration_with_a_misspelt_field_is_refused() -> None:
             parse(text)
     with pytest.raises(tomllib.TOMLDecodeError):
         parse("name =")
+
+
+def test_a_worker_with_a_wrong_clock_is_not_refused() -> None:
+    """By default Kafka refuses records more than an hour ahead of it, and the worker could commit nothing."""
+    written = [topic for topic in TOPICS.values() if topic.producers == ("kizuna worker",)]
+    assert len(written) == 6
+    for topic in written:
+        assert int(topic.config["message.timestamp.after.max.ms"]) == 2**63 - 1, topic.name

@@ -1,106 +1,89 @@
-"""`make soak`: one JSON line per fault, then the verdict of the oracle as one JSON object.
+"""`make soak`: a seeded schedule of faults under load; one JSON line per fault, then the oracle's verdict.
 
-Example: python -m tests.fault --faults 20 --seed 7 --minutes 5
+  make soak                                         17 faults, each kind once
+  make soak ARGS="--faults 20 --seed 7 --minutes 8"
+  make soak ARGS="--kinds net_half_open,net_dead"   these kinds only
+  make soak ARGS="--schedule broker_kill,disk_full" these, in this order
+  make soak ARGS="--seed 7 ..."                     the same line again replays a failure: same history, same
+                                                    faults, same choices; timing is the machine's
 
-Exit 0 if every row, score, alert and dead letter is exact, 1 if not, 130 if interrupted.
+Standard output: the schedule first, one line per fault, the verdict last. Standard error: progress.
+stall_s is the longest that a record of any partition waited for its commit, counted from the END of a fault
+(thawed, broker up, network healed, process gone); outage_s counts from its beginning. A stall may last a
+session time-out and a restore (process start included); what was longer is counted in the verdict.
+Exit 0 if every row, score, alert and dead letter is exact, 1 if not, 2 wrong use, 130 interrupted. Broker
+data and logs of a run that failed are kept; standard error says where.
 """
 
 import argparse
 import asyncio
 import json
 import logging
-import random
+import shutil
+import signal
 import sys
-from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import monotonic
+from tempfile import mkdtemp
+from typing import Any
 
-from stream.config import load
-from stream.engine.topics import create_topics
-from stream.local.broker import LocalKafka
-from stream.local.ports import free_ports
-from tests.fault.history import history
-from tests.fault.judge import judge
-from tests.fault.soak import Fault, Soak, counted, schedule
-from tests.integration.engine.traffic import wait_drained
+from tests.fault.kinds import KINDS
+from tests.fault.run import Plan, known, run, schedule
+from tests.fault.soak import note
 
 HOME = Path(__file__).resolve().parents[2] / ".kizuna"
 
 
+def _arguments() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    kinds = "\n".join(f"  {name:20} {(kind.__doc__ or '').strip()}" for name, kind in KINDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fault",
+        description=__doc__,
+        epilog=f"kinds:\n{kinds}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--faults", type=int, default=len(KINDS), help=f"how many (default {len(KINDS)})")
+    parser.add_argument("--seed", type=int, default=7, help="of schedule, choices and history (default 7)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="no further fault after so long (10)")
+    parser.add_argument("--rate", type=float, default=400.0, help="events per second (default 400)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--kinds", help="only these, by comma, in an order of chance (default: all)")
+    which.add_argument("--schedule", help="these, by comma, in this order; --faults does not count")
+    parser.add_argument("--json", action="store_true", help="accepted: the output is always JSON")
+    return parser, parser.parse_args()
+
+
 def main() -> int:
     """Parse, run, print; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fault", description=__doc__)
-    parser.add_argument("--faults", type=int, default=14, help="how many (default 14)")
-    parser.add_argument("--seed", type=int, default=7, help="of schedule and history (default 7)")
-    parser.add_argument(
-        "--minutes", type=float, default=10.0, help="no further fault after so long (default 10)"
-    )
-    parser.add_argument("--rate", type=int, default=400, help="events per second (default 400)")
-    parser.add_argument(
-        "--json", action="store_true", help="accepted for symmetry: the output is always JSON"
-    )
-    arguments = parser.parse_args()
+    parser, given = _arguments()
+    named = (given.schedule or given.kinds or "").split(",") if given.schedule or given.kinds else list(KINDS)
+    if known(named):
+        parser.error(f"no kind is called {', '.join(known(named))}; --help lists them")
+    if given.faults < 1 or given.minutes <= 0 or given.rate <= 0:
+        parser.error("--faults, --minutes and --rate are above 0")
+    kinds = named if given.schedule else schedule(given.faults, given.seed, named)
     HOME.mkdir(exist_ok=True)
     # While the broker is away aiokafka says so hundreds of times a second; the stall says it once.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     logging.getLogger("aiokafka").propagate = False
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # leave nothing running
+    directory = Path(mkdtemp(prefix=f"soak-{given.seed}-", dir=HOME))
+    exact = False
     try:
-        with TemporaryDirectory(prefix="soak-", dir=HOME) as name:
-            return asyncio.run(_run(arguments, Path(name)))
+        plan = Plan(kinds, given.seed, given.minutes, given.rate)
+        report = asyncio.run(run(plan, directory, HOME / "jars", _say))
+        _say(report.summary())
+        exact = report.exact
     except KeyboardInterrupt:
         return 130
+    finally:
+        if exact:
+            shutil.rmtree(directory)
+        else:
+            note(f"kept: {directory}")
+    return 0 if exact else 1
 
 
-async def _run(arguments: argparse.Namespace, directory: Path) -> int:
-    chance = random.Random(arguments.seed)
-    messages = history(int(arguments.minutes * 60 * arguments.rate / 15) + 500, 120, arguments.seed)
-    with ExitStack() as stack:
-        kafka = stack.enter_context(LocalKafka(directory, jars=HOME / "jars", port=next(free_ports())))
-        settings = load(bootstrap=kafka.bootstrap, app_id="soak", topic_prefix="soak-", partitions=4)
-        await asyncio.to_thread(create_topics, settings)
-        soak = Soak(settings, kafka, directory)
-        stack.callback(soak.end)
-        await soak.start_worker()
-        stop = asyncio.Event()
-        traffic = asyncio.create_task(soak.feed(messages, arguments.rate, stop))
-        began, faults = monotonic(), list[Fault]()
-        for number, kind in enumerate(schedule(arguments.faults, chance), 1):
-            if monotonic() - began > arguments.minutes * 60 or traffic.done():
-                break
-            await asyncio.sleep(chance.uniform(0.5, 3.0))
-            faults.append(await soak.inject(number, kind, chance, began))
-            _say(asdict(faults[-1]))
-        stop.set()
-        await traffic
-        await soak.revive()
-        await wait_drained(settings, limit_s=180)
-        for worker in soak.workers:
-            await asyncio.to_thread(worker.stop)
-        verdict = await judge(settings)
-    for line in verdict.differences[:20]:
-        sys.stderr.write(f"{line}\n")
-    summary = {
-        "faults": len(faults),
-        "kinds": counted(faults),
-        "events": soak.sent,
-        "state_exact": not verdict.of("row", "position"),
-        "scores_exact": not verdict.of("score"),
-        "alerts_exact": not verdict.of("alert"),
-        "dead_letters_exact": not verdict.of("dead letter"),
-        "lost": verdict.lost,
-        "doubled": verdict.doubled,
-        "longest_stall_s": max((fault.stall_s for fault in faults), default=0.0),
-        "workers_ended_by_themselves": soak.ended_by_itself,
-        "compared": dict(verdict.compared),
-        "seed": arguments.seed,
-    }
-    _say(summary)
-    return 0 if not verdict.differences else 1
-
-
-def _say(line: dict[str, object]) -> None:
+def _say(line: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

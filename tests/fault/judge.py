@@ -1,19 +1,29 @@
 """The verdict: everything on the topics against what the slow oracle makes of the source. Empty if exact."""
 
+import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.alert import AlertV1
 from schemas.codec import decode_alert, decode_score
+from schemas.score import ScoreV1
 from stream.alerts import rules
+from stream.alerts.evaluate import State
 from stream.config import Settings
 from stream.engine.reader import read_topic
 from stream.model import parameters
 from stream.pipeline import Pipeline
 from stream.state.position import POSITION_KEY, Position
+from stream.state.table import CustomerTable
 from tests.oracles import Oracle, alert_differences, score_differences, table_differences
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["OUTPUTS", "Topics", "Verdict", "compare", "judge", "read"]
+
+OUTPUTS = ("customers-changelog", "scores", "alerts", "alert-log", "dead-letters")
+
+Topics = dict[str, dict[int, list[Any]]]
+"""Records as read, by registry name and partition."""
 
 
 @dataclass
@@ -39,22 +49,28 @@ class Verdict:
 
 async def judge(settings: Settings) -> Verdict:
     """Read every topic, read committed, and compare each partition with an oracle of its own."""
-    source = await _by_partition(settings, "interactions")
-    outputs = {
-        name: await _by_partition(settings, name)
-        for name in ("customers-changelog", "scores", "alerts", "alert-log", "dead-letters")
-    }
+    return await asyncio.to_thread(compare, settings, await read(settings))
+
+
+async def read(settings: Settings) -> Topics:
+    """Everything on the source and on what workers write, read committed."""
+    return {name: await _by_partition(settings, name) for name in ("interactions", *OUTPUTS)}
+
+
+def compare(settings: Settings, topics: Topics) -> Verdict:
+    """The outputs against what an oracle per partition makes of the source."""
     verdict = Verdict()
-    for number, records in sorted(source.items()):
-        _judge_partition(settings, records, {name: by[number] for name, by in outputs.items()}, verdict)
+    for number in sorted({number for partitions in topics.values() for number in partitions}):
+        outputs = {name: topics[name].get(number, []) for name in OUTPUTS}
+        _judge_partition(settings, topics["interactions"].get(number, []), outputs, verdict)
     return verdict
 
 
-async def _by_partition(settings: Settings, topic: str) -> defaultdict[int, list[Any]]:
+async def _by_partition(settings: Settings, topic: str) -> dict[int, list[Any]]:
     found: defaultdict[int, list[Any]] = defaultdict(list)
     for record in await read_topic(settings, topic):
         found[record.partition].append(record)
-    return found
+    return dict(found)
 
 
 def _judge_partition(
@@ -66,7 +82,13 @@ def _judge_partition(
         outcome = oracle.feed(record, record.timestamp)
         if outcome not in ("scored", "duplicate"):
             refused[record.offset] = outcome
-    scores = [decode_score(record.value) for record in outputs["scores"]]
+    published = [decode_score(record.value) for record in outputs["scores"]]
+    scores = [score for score in published if score.events <= len(oracle.events.get(score.customer_id, ()))]
+    verdict.differences += [
+        f"score {score.customer_id} seq {score.seq}: of {score.events} events, more than the source has"
+        for score in published
+        if score.events > len(oracle.events.get(score.customer_id, ()))
+    ]
     alerts = [decode_alert(record.value) for record in outputs["alert-log"]]
     verdict.compared.update(scores=len(scores), alerts=len(alerts), dead_letters=len(refused))
     verdict.compared["records"] += len(source)
@@ -74,7 +96,12 @@ def _judge_partition(
     verdict.differences += alert_differences(oracle, scores, alerts)
     verdict.differences += _latest_alerts(outputs["alerts"], outputs["alert-log"])
     verdict.differences += _dead_letters(source, outputs["dead-letters"], refused)
-    verdict.differences += _state(settings, source, outputs["customers-changelog"], oracle, verdict)
+    table, position = _restored(outputs["customers-changelog"])
+    verdict.compared["rows"] += len(table)
+    _count_events(oracle, table, verdict)
+    verdict.differences += table_differences(oracle, table)
+    verdict.differences += _last_published(table, scores, alerts)
+    verdict.differences += _position(settings, source, position)
 
 
 def _latest_alerts(latest: list[Any], log: list[Any]) -> list[str]:
@@ -99,7 +126,8 @@ def _dead_letters(source: list[Any], letters: list[Any], refused: dict[int, str]
         seen[offset] += 1
         if headers["kizuna.cause"] != refused.get(offset):
             found.append(f"dead letter {offset}: {headers['kizuna.cause']}, not {refused.get(offset)}")
-        if (letter.key, letter.value) != (origin[offset].key, origin[offset].value):
+        record = origin.get(offset)
+        if record is None or (letter.key, letter.value) != (record.key, record.value):
             found.append(f"dead letter {offset}: other bytes than the source's")
     expected = Counter(refused.keys())
     if seen != expected:
@@ -107,22 +135,53 @@ def _dead_letters(source: list[Any], letters: list[Any], refused: dict[int, str]
     return found
 
 
-def _state(
-    settings: Settings, source: list[Any], changelog: list[Any], oracle: Oracle, verdict: Verdict
-) -> list[str]:
-    """The restored rows and the position."""
+def _restored(changelog: list[Any]) -> tuple[CustomerTable, Position | None]:
+    """What the next worker would find."""
     table = Pipeline(parameters.load(), rules.load()).new_table()
     rows = [record for record in changelog if record.key != POSITION_KEY]
     table.load([record.key for record in rows], [record.value for record in rows])
-    verdict.compared["rows"] += len(table)
     positions = [Position.decode(record.value) for record in changelog if record.key == POSITION_KEY]
+    return table, positions[-1] if positions else None
+
+
+def _count_events(oracle: Oracle, table: CustomerTable, verdict: Verdict) -> None:
     for customer, events in oracle.events.items():
         row = table.index.get(customer.encode())
         counted = 0 if row is None else int(table.rows["events"][row])
         verdict.lost += max(0, len(events) - counted)
         verdict.doubled += max(0, counted - len(events))
-    found = table_differences(oracle, table)
-    end = source[-1].offset + 1
-    if not positions or positions[-1].offsets[settings.topic("interactions")] != end:
-        found.append(f"position: {positions[-1:]}, the source ends at {end}")
+
+
+def _last_published(table: CustomerTable, scores: list[ScoreV1], alerts: list[AlertV1]) -> list[str]:
+    """A row remembers what was last published of its customer: the next score and alert go on from there."""
+    found = []
+    last = {score.customer_id: score for score in scores}
+    episodes: dict[str, dict[int, tuple[int, int, bool]]] = defaultdict(dict)
+    keys = {rule.id: rule.key for rule in rules.load().rule}
+    for alert in alerts:
+        state = (alert.seq, alert.episode, alert.state == "open")
+        episodes[alert.customer_id][keys[alert.rule_id]] = state
+    for customer, score in last.items():
+        at = table.index.get(customer.encode())
+        if at is None:
+            continue  # said by the comparison of rows
+        row = table.rows[at]
+        risk = -1 if score.churn_risk is None else round(score.churn_risk * 10_000)
+        published = (score.seq, round(score.trust * 100), risk)
+        known = tuple(int(row[name]) for name in ("seq", "trust_centi", "risk_e4"))
+        if known != published:
+            found.append(f"row {customer}: last published {known} in the row, {published} on the topic")
+        slots = zip(
+            *(row[f"alert_{name}"].tolist() for name in ("rule", "seq", "episode", "state")), strict=True
+        )
+        kept = {rule: (seq, of, state == State.OPEN) for rule, seq, of, state in slots if rule and seq}
+        if kept != episodes[customer]:
+            found.append(f"row {customer}: alerts {kept} in the row, {episodes[customer]} in the log")
     return found
+
+
+def _position(settings: Settings, source: list[Any], position: Position | None) -> list[str]:
+    """The source's end, exactly."""
+    end = source[-1].offset + 1 if source else 0
+    reached = position.offsets.get(settings.topic("interactions"), 0) if position is not None else 0
+    return [] if reached == end else [f"position: {position}, the source ends at {end}"]

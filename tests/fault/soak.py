@@ -1,182 +1,266 @@
-"""A seeded schedule of faults under steady load, then the verdict of the oracle.
+"""Workers under fault and steady load: started, fed, broken, started again, and how long each fault was felt.
 
-The same seed gives the same faults in the same order. After each fault the next waits until work is committed
-again, so that every fault meets a working system and its stall is measured.
+Stall: the longest that a record waited for its commit, counted from the end of the fault (thawed, broker up,
+network healed, process gone). Outage: the same, counted from the fault's beginning. The next fault waits
+until all that was there has been committed, so that every fault meets a working system.
 """
 
 import asyncio
-import os
 import random
-import signal
+import re
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
-from stream.config import Settings
-from stream.engine.committed import open_committed
 from stream.engine.feed import open_feed
 from stream.errors import BrokerError
-from stream.local.broker import LocalKafka
+from tests.fault.cluster import Cluster
 from tests.fault.history import Message
-from tests.integration.engine.process import REAL, WorkerProcess
+from tests.fault.kinds import KINDS
+from tests.fault.progress import Progress
+from tests.fault.shifted_worker import CLOCK_FILE
+from tests.fault.stall import StallClock
+from tests.integration.engine.process import WorkerProcess
 
-__all__ = ["KINDS", "Fault", "Soak"]
+__all__ = ["SESSION_S", "TRANSACTION_S", "Fault", "Soak", "note"]
 
+SHIFTED = (str(Path(__file__).with_name("shifted_worker.py")),)
+SESSION_S = 6
+TRANSACTION_S = 10
+SWEEP_S = 5
 STALL_LIMIT_S = 120.0
-Break = Callable[["Soak", random.Random], Awaitable[None]]
+READY_LIMIT_S = 90.0
+POLL_S = 0.2
+SETTLED_S = 1.0  # a worker that joins or a session that ends may stop others a moment later
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of the schedule and how long nothing was committed because of it."""
+    """One fault and how long it was felt.
+
+    Attributes:
+        number: in the schedule, from 1.
+        kind: of `KINDS`.
+        at_s: since the first one.
+        fault_s: how long it lasted.
+        stall_s: longest wait of a record for its commit after the fault's end.
+        outage_s: the same after its beginning.
+        workers: that should run.
+        what: chance's choices.
+        cured: False if not all was committed within two minutes.
+    """
 
     number: int
     kind: str
     at_s: float
+    fault_s: float
     stall_s: float
+    outage_s: float
+    workers: int
+    what: dict[str, Any]
+    cured: bool
 
 
 @dataclass(slots=True)
 class Soak:
-    """Workers and broker under fault.
+    """Workers, their supervisor and their load. `KINDS` break it through the methods below.
 
     Attributes:
-        settings: shared by all workers.
-        kafka: the broker, ours to break.
-        directory: logs of the workers.
-        workers: those that should run; a dead one is started again, as under any supervisor.
-        ended_by_itself: workers that gave up with a reason (watchdog, resets).
+        cluster: Kafka and the ways to it.
+        directory: logs of the workers, files of their clocks.
+        workers: by place; whoever ends is started again, as under any supervisor.
+        ended: reasons of workers that ended by themselves.
+        bad_stops: workers that SIGTERM did not end with 0.
     """
 
-    settings: Settings
-    kafka: LocalKafka
+    cluster: Cluster
     directory: Path
-    workers: list[WorkerProcess] = field(default_factory=list)
-    ended_by_itself: int = 0
+    workers: dict[int, WorkerProcess] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+    bad_stops: list[str] = field(default_factory=list)
     sent: int = 0
+    _began: float = field(default_factory=monotonic)
+    _progress: Progress = field(init=False)
+    _stall: StallClock = field(default_factory=StallClock)
+    _seen: tuple[float, dict[int, int], dict[int, int]] = (0.0, {}, {})
+    _healed_at: float = 0.0
+    _killed: set[int] = field(default_factory=set)
 
-    async def start_worker(self) -> None:
-        """One more worker, ready."""
-        log = self.directory / f"worker{len(self.workers)}.log"
-        worker = WorkerProcess(self.settings, log, REAL, KIZUNA_SWEEP_INTERVAL_S="5")
-        self.workers.append(worker)
-        await asyncio.to_thread(worker.wait_ready, 90)
+    def __post_init__(self) -> None:
+        self._progress = Progress(self.cluster.settings)
 
-    async def revive(self) -> None:
-        """Start again whoever has ended."""
-        dead = [worker for worker in self.workers if worker.process.poll() is not None]
-        for worker in dead:
-            self.workers.remove(worker)
-            await self.start_worker()
+    # --- workers -------------------------------------------------------------------------------------------
+
+    def launch(self, slot: int) -> None:
+        """Start the worker of this place; returns at once."""
+        clock = self._clock_file(slot)
+        if not clock.exists():
+            clock.write_text("0", encoding="utf-8")
+        self.workers[slot] = WorkerProcess(
+            self.cluster.settings_of(slot),
+            self.directory / f"worker{slot}.log",
+            SHIFTED,
+            KIZUNA_SESSION_TIMEOUT_S=str(SESSION_S),
+            KIZUNA_SWEEP_INTERVAL_S=str(SWEEP_S),
+            KIZUNA_TRANSACTION_TIMEOUT_S=str(TRANSACTION_S),
+            **{CLOCK_FILE: str(clock)},
+        )
+
+    async def ready(self, slot: int) -> float:
+        """Wait until this place's worker is ready, restarts included; the seconds it took."""
+        began = monotonic()
+        while (await asyncio.to_thread(self.workers[slot].status, "/readyz"))[0] != 200:
+            if monotonic() - began > READY_LIMIT_S:
+                break  # whether work goes on is measured anyway
+            await asyncio.sleep(0.1)
+        return monotonic() - began
+
+    async def stop(self, slot: int) -> None:
+        """SIGTERM, and nobody starts it again."""
+        worker = self.workers.pop(slot)
+        try:
+            code = await asyncio.to_thread(worker.stop)
+        except subprocess.TimeoutExpired:
+            self.bad_stops.append(f"worker{slot}: SIGTERM did not end it")
+            worker.kill()
+        else:
+            if code != 0:
+                self.bad_stops.append(f"worker{slot}: SIGTERM ended it with {code}: {_last_words(worker)}")
+
+    def kill(self, slot: int) -> None:
+        """SIGKILL; the supervisor starts it again."""
+        worker = self.workers[slot]
+        self._killed.add(worker.process.pid)
+        worker.kill()
+
+    async def supervise(self) -> None:
+        """Start again whoever ends. Until cancelled."""
+        while True:
+            for slot, worker in list(self.workers.items()):
+                if worker.process.poll() is None:
+                    continue
+                if worker.process.pid not in self._killed:
+                    self.ended.append(_last_words(worker))
+                    note(f"worker{slot} ended by itself: {self.ended[-1]}")
+                self.launch(slot)
+            await asyncio.sleep(POLL_S)
 
     def end(self) -> None:
         """Leave no worker running, frozen ones included."""
-        for worker in self.workers:
+        for worker in self.workers.values():
             worker.kill()
 
-    async def feed(self, messages: list[Message], per_s: int, stop: asyncio.Event) -> None:
+    def shift_clock(self, slot: int, by_ms: int) -> None:
+        """From now on this place's wall clock is wrong by so much."""
+        file = self._clock_file(slot)
+        draft = file.with_suffix(".new")
+        draft.write_text(str(by_ms), encoding="utf-8")
+        draft.replace(file)
+
+    def _clock_file(self, slot: int) -> Path:
+        return self.directory / f"clock{slot}"
+
+    # --- load ----------------------------------------------------------------------------------------------
+
+    async def feed(self, messages: list[Message], per_s: float, stop: asyncio.Event) -> None:
         """Send at a steady rate until told to stop; waits for a broker that is away."""
+        settings = self.cluster.settings.model_copy(update={"request_timeout_s": 120.0})
         began = monotonic()
-        async with open_feed(self.settings.model_copy(update={"request_timeout_s": 120.0})) as sender:
-            for number, (key, value) in enumerate(messages):
-                await sender.send(key, value)
-                self.sent += 1
-                if number % 20 == 0:
-                    await sender.post()
-                    await asyncio.sleep(max(0.0, began + number / per_s - monotonic()))
-                    if stop.is_set():
-                        return
+        while not stop.is_set() and self.sent < len(messages):
+            try:
+                async with open_feed(settings) as sender:
+                    while not stop.is_set() and self.sent < len(messages):
+                        for key, value in messages[self.sent : self.sent + 20]:
+                            await sender.send(key, value)
+                            self.sent += 1
+                        await sender.post()
+                        await asyncio.sleep(max(0.0, began + self.sent / per_s - monotonic()))
+            except BrokerError as error:  # what was refused is not in the source, and nobody misses it
+                note(f"the feed starts again: {error}")
+                await asyncio.sleep(1)
 
-    async def committed(self) -> int | None:
-        """Source records committed; None while Kafka is away."""
-        try:
-            async with asyncio.timeout(10):
-                async with open_committed(self.settings) as reader:
-                    return (await reader.done())[0]
-        except (BrokerError, TimeoutError):
-            return None
+    # --- faults --------------------------------------------------------------------------------------------
 
-    async def inject(self, number: int, kind: str, chance: random.Random, began: float) -> Fault:
-        """Break something, then wait until something is committed again."""
-        before = await self.committed() or 0
-        at = monotonic()
-        await KINDS[kind](self, chance)
-        while (done := await self.committed()) is None or done <= before:
-            if monotonic() - at > STALL_LIMIT_S:
-                raise TimeoutError(f"nothing committed for {STALL_LIMIT_S:.0f} s after {kind}")
-            gone = [worker for worker in self.workers if worker.process.poll() is not None]
-            self.ended_by_itself += len(gone)
-            await self.revive()
-            await asyncio.sleep(0.2)
-        return Fault(number, kind, round(at - began, 1), round(monotonic() - at, 1))
+    def healed(self) -> None:
+        """Said by a kind whose fault ends before its function returns."""
+        self._healed_at = monotonic()
+        self._stall.mark("stall", self._healed_at)
 
+    async def watch(self) -> None:
+        """Look how far the work is, again and again. Until cancelled."""
+        while True:
+            found = await self._progress.sample()
+            if found is not None:
+                self._seen = (monotonic(), *found)
+                self._stall.look(*self._seen)
+            await asyncio.sleep(POLL_S)
 
-async def _kill(soak: Soak, chance: random.Random) -> None:
-    chance.choice(soak.workers).kill()
-    await soak.revive()
+    async def strike(self, number: int, kind: str, seed: int) -> Fault:
+        """Break something, heal it, and wait until everybody has caught up."""
+        chance = random.Random(f"{seed} {number} {kind}")
+        began, self._healed_at = monotonic(), 0.0
+        self._stall.mark("outage", began)
+        what = await KINDS[kind](self, chance)
+        if not self._healed_at:
+            self.healed()
+        cured = await self.caught_up(STALL_LIMIT_S)
+        return Fault(
+            number,
+            kind,
+            at_s=round(began - self._began, 1),
+            fault_s=round(self._healed_at - began, 1),
+            stall_s=round(self._stall.longest_s("stall"), 1),
+            outage_s=round(self._stall.longest_s("outage"), 1),
+            workers=len(self.workers),
+            what=what,
+            cured=cured,
+        )
 
+    async def caught_up(self, limit_s: float) -> bool:
+        """Wait until all that the source holds now is committed; False if it takes longer."""
+        since = monotonic()
+        target: dict[int, int] | None = None
+        while monotonic() - since < limit_s:
+            at, ends, done = self._seen
+            if at > since + SETTLED_S:
+                target = target or ends
+                if all(done[number] >= end for number, end in target.items()):
+                    return True
+            await asyncio.sleep(POLL_S)
+        return False
 
-async def _terminate(soak: Soak, chance: random.Random) -> None:
-    worker = chance.choice(soak.workers)
-    code = await asyncio.to_thread(worker.stop)
-    assert code == 0, f"SIGTERM ended a worker with {code}"
-    await soak.revive()
+    async def open_transactions(self) -> dict[int, int]:
+        """See `Progress`; none while nobody answers."""
+        return await self._progress.open_transactions() or {}
 
+    async def close(self) -> None:
+        await self._progress.close()
 
-async def _freeze(soak: Soak, chance: random.Random) -> None:
-    """Longer than the session, so that another worker may own the partitions when it thaws."""
-    worker = chance.choice(soak.workers)
-    worker.process.send_signal(signal.SIGSTOP)
-    await asyncio.sleep(chance.uniform(5, 12))
-    worker.process.send_signal(signal.SIGCONT)
-
-
-async def _scale(soak: Soak, _chance: random.Random) -> None:
-    """A second worker joins, or leaves if there is one."""
-    if len(soak.workers) == 1:
-        await soak.start_worker()
-    else:
-        worker = soak.workers.pop()
-        assert await asyncio.to_thread(worker.stop) == 0
-
-
-async def _broker_stop(soak: Soak, _chance: random.Random) -> None:
-    await asyncio.to_thread(soak.kafka.stop)
-    await asyncio.to_thread(soak.kafka.start)
-
-
-async def _broker_kill(soak: Soak, _chance: random.Random) -> None:
-    await asyncio.to_thread(soak.kafka.kill)
-    await asyncio.to_thread(soak.kafka.start)
-
-
-async def _broker_pause(soak: Soak, chance: random.Random) -> None:
-    pid = soak.kafka.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(chance.uniform(2, 6))
-    os.kill(pid, signal.SIGCONT)
-
-
-KINDS: dict[str, Break] = {
-    "worker_kill": _kill,
-    "worker_term": _terminate,
-    "worker_freeze": _freeze,
-    "workers_scale": _scale,
-    "broker_stop": _broker_stop,
-    "broker_kill": _broker_kill,
-    "broker_pause": _broker_pause,
-}
+    def resets(self) -> Counter[str]:
+        """Faults for which workers reset a partition, by name, from their logs."""
+        found: Counter[str] = Counter()
+        for log in self.directory.glob("worker*.log"):
+            for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+                if "partition reset" in line and (fault := re.search(r"fault=(\w+)", line)):
+                    found[fault[1]] += 1
+                elif "transaction without marker" in line:
+                    found["orphan"] += 1
+                elif "gap in the source" in line:
+                    found["gap"] += 1
+        return found
 
 
-def schedule(faults: int, chance: random.Random) -> list[str]:
-    """Kinds in an order of chance, each as often as any other."""
-    kinds = [kind for _ in range(faults // len(KINDS) + 1) for kind in chance.sample(list(KINDS), len(KINDS))]
-    return kinds[:faults]
+def _last_words(worker: WorkerProcess) -> str:
+    lines = [line for line in worker.said.splitlines() if "worker stops" in line or line.startswith("error:")]
+    last = lines[-1] if lines else (worker.said.splitlines() or ["said nothing"])[-1]
+    return f"exit {worker.process.returncode}: {last[:400]}"
 
 
-def counted(faults: list[Fault]) -> dict[str, int]:
-    """How often each kind struck."""
-    return dict(Counter(fault.kind for fault in faults))
+def note(line: str) -> None:
+    """Progress, for whoever watches."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,5 +1,6 @@
 """What a partition takes, refuses and forgets, before any transaction."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -71,3 +72,27 @@ async def test_room_ends_with_two_steps_in_flight_and_comes_back(partition: Part
     assert not partition.room
     partition.accept(run(30, 50))  # refused: a gap
     assert partition.room
+
+
+async def test_nobody_waits_for_the_transaction_of_an_abandoned_partition(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kicked out of the group: a write that hangs is given up at once, and the partition must be restored."""
+    hangs = asyncio.Event()
+
+    async def write(*_arguments: object) -> None:
+        hangs.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(partition.ledger, "write", write)
+    partition._settings = load(commit_interval_ms=1, sweep_interval_s=3600)
+    partition.begin()
+    record = SimpleNamespace(offset=10, timestamp=10, key=b"k", value=b"1", topic="src", partition=0)
+    partition.accept(Run("src", 0, 10, 11, partition.epoch, [record]))
+    async with asyncio.timeout(5):
+        await hangs.wait()
+        partition.abandon()
+        await partition.settle()
+    assert partition.ahead
+    assert not partition.ready
+    await partition.close()

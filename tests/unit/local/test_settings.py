@@ -13,7 +13,7 @@ from stream.local.failure import PortTakenError, explain, last_lines
 from stream.local.filelock import HeldError, exclusive
 from stream.local.ports import HOST, free_ports, is_free
 from stream.local.process import identity, kill, spawn
-from stream.local.properties import server_properties
+from stream.local.properties import Behind, server_properties
 
 
 def settings() -> dict[str, str]:
@@ -26,6 +26,21 @@ def test_broker_listens_on_loopback_only() -> None:
     hosts = [part for value in addresses for part in value.replace("1@", "//").split("//")[1:]]
     assert hosts
     assert all(host.startswith(f"{HOST}:") for host in hosts)
+
+
+def test_a_listener_behind_a_proxy_advertises_the_proxy() -> None:
+    """Kafka's clients come back to the advertised address: it must be the proxy's, on loopback too."""
+    text = server_properties(19092, behind=[Behind(19094, 19095), Behind(19096, 19097)])
+    found = dict(line.split("=", 1) for line in text.splitlines())
+    listens, tells = (
+        dict(each.split(f"://{HOST}:") for each in found[name].split(","))
+        for name in ("listeners", "advertised.listeners")
+    )
+    assert tells == {"PLAINTEXT": "19092", "BEHIND0": "19095", "BEHIND1": "19097"}
+    assert listens == tells | {"CONTROLLER": "19093", "BEHIND0": "19094", "BEHIND1": "19096"}
+    assert {
+        each.split(":")[0] for each in found["listener.security.protocol.map"].split(",")
+    } == listens.keys()
 
 
 def test_broker_takes_every_declared_topic() -> None:
