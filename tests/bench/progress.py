@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from stream.config import Settings
 from tests.bench.cluster import Watch
@@ -59,12 +60,18 @@ async def by_group(settings: Settings, job: Job) -> AsyncIterator[Committed]:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
     await admin.start()
     parts = [TopicPartition(settings.topic("interactions"), number) for number in range(settings.partitions)]
+    seen = 0
     try:
 
         async def committed() -> int:
+            nonlocal seen
             ask = admin.list_consumer_group_offsets(job.environment["BENCH_APP"], partitions=parts)
-            offsets = await asyncio.wait_for(ask, 30)
-            return sum(max(0, found.offset) for found in offsets.values())
+            try:
+                offsets = await asyncio.wait_for(ask, 30)
+            except GroupCoordinatorNotAvailableError:  # the broker's first group: its topic is being made
+                return seen
+            seen = sum(max(0, found.offset) for found in offsets.values())
+            return seen
 
         yield committed
     finally:

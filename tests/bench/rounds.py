@@ -4,6 +4,7 @@ import argparse
 from datetime import datetime
 from typing import Literal
 
+from stream.errors import KizunaError
 from tests.bench.backlog import Backlog, Backlogs
 from tests.bench.cluster import Broker
 from tests.bench.contestants import OURS, Contestant
@@ -18,6 +19,10 @@ HALF: Literal["half"] = "half"
 
 Load = int | Literal["half"]
 """Events per second, or half of what ours reached."""
+
+
+FAILURES = (RuntimeError, TimeoutError, KizunaError)
+"""A job that ended or stood still, a broker that did not answer in time, a topic that is not there."""
 
 
 class Rounds:
@@ -48,14 +53,14 @@ class Rounds:
             for contestant in order if number % 2 else order[::-1]:
                 try:
                     await self._once(contestant, number)
-                except RuntimeError as error:
+                except FAILURES as error:
                     self._failed(contestant, error)
         if self._options.latency:
             for load in self._options.rates:
                 for contestant in list(self._result.contestants):
                     try:
                         await self._steadily(contestant, load)
-                    except RuntimeError as error:
+                    except FAILURES as error:
                         self._failed(contestant, error)
 
     async def _once(self, contestant: Contestant, number: int) -> None:
@@ -80,11 +85,11 @@ class Rounds:
         self._result.latency.append({**row, "load": str(load)})
         _say(f"{rate:,}/s", contestant, f"p50 {row.get('p50')} ms, p99 {row.get('p99')} ms")
 
-    def _failed(self, contestant: Contestant, error: RuntimeError) -> None:
+    def _failed(self, contestant: Contestant, error: Exception) -> None:
         if contestant is OURS:
             raise error
         self._result.contestants.remove(contestant)
-        self._result.skipped[contestant.name] = str(error)
+        self._result.skipped[contestant.name] = str(error) or type(error).__name__
         self._result.failed.append(contestant.name)
         _say("FAILED", contestant, str(error))
 
