@@ -12,10 +12,9 @@ from types import FrameType
 
 from stream.config import load
 from stream.errors import KizunaError
-from tests.bench import machine
+from tests.bench import machine, packages
 from tests.bench.cluster import ROOT, broker
 from tests.bench.contestants import OURS, PEERS, Contestant
-from tests.bench.packages import Unavailable
 from tests.bench.page import page
 from tests.bench.results import Result, write
 from tests.bench.rounds import HALF, Load, Rounds
@@ -78,11 +77,13 @@ def _prepare(peers: Sequence[Contestant], result: Result) -> None:
     for peer in peers:
         try:
             peer.need()
-        except Unavailable as reason:
+        except packages.Unavailable as reason:
             result.skipped[peer.name] = str(reason)
             print(f"  skipped  {peer.name}: {reason}", flush=True)
         else:
             result.contestants.append(peer)
+    if any(peer.command[0] == str(packages.PYTHON) for peer in result.contestants):
+        result.head["machine"]["versions"] |= packages.versions()
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

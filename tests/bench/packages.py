@@ -4,6 +4,7 @@ They are no dependency of ours and may pin what ours pins differently (DECISIONS
 """
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -12,16 +13,23 @@ from pathlib import Path
 
 from tests.bench.cluster import ROOT
 
-__all__ = ["PYTHON", "Unavailable", "need"]
+__all__ = ["PYTHON", "Unavailable", "need", "versions"]
 
 VENV = ROOT / ".venv-peers"
 PYTHON = VENV / "bin/python"
 LIST = ROOT / "requirements-peers.txt"
+PACKAGES = ("bytewax", "confluent-kafka", "quixstreams")
 INSTALL_LIMIT_S = 900
 
 
 class Unavailable(Exception):
     """Why a contestant cannot run on this machine; one sentence."""
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that peers are built on: what the list pins is what is installed."""
+    pins = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", LIST.read_text("utf-8"), re.MULTILINE))
+    return {name: pins[name] for name in PACKAGES}
 
 
 def need(package: str) -> None:
