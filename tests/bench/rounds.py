@@ -10,7 +10,7 @@ from tests.bench.cluster import Broker
 from tests.bench.contestants import OURS, Contestant
 from tests.bench.latency import MEASURED_S, WARM_S, steady
 from tests.bench.results import Result
-from tests.bench.throughput import Run, run
+from tests.bench.throughput import Run, TooFastError, run
 from tests.bench.workload import Workload
 
 __all__ = ["HALF", "Load", "Rounds"]
@@ -53,6 +53,9 @@ class Rounds:
             for contestant in order if number % 2 else order[::-1]:
                 try:
                     await self._once(contestant, number)
+                except TooFastError as error:
+                    if number:  # a warm-up has done its work all the same
+                        self._failed(contestant, error)
                 except FAILURES as error:
                     self._failed(contestant, error)
         if self._options.latency:

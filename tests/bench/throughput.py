@@ -18,7 +18,7 @@ from tests.bench.progress import Committed
 from tests.bench.verify import Outputs, findings, read_outputs
 from tests.bench.workload import Workload
 
-__all__ = ["Run", "quiet", "run", "started"]
+__all__ = ["Run", "TooFastError", "quiet", "run", "started"]
 
 LOOK_S = 0.1
 STALL_S = 90.0
@@ -26,6 +26,10 @@ STALL_S = 90.0
 
 QUIET_CORES = 0.2
 QUIET_S = 12.0
+
+
+class TooFastError(RuntimeError):
+    """There was no second look to measure to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ async def run(
     """Measure one contestant once and verify what it wrote.
 
     Raises:
+        TooFastError: the job was done before it could be measured.
         RuntimeError: the job ended, or nothing was committed for `STALL_S`.
     """
     settings = await asyncio.to_thread(fresh, at, f"bench-{contestant.name}-{number}", partitions)
@@ -150,7 +155,7 @@ async def _watch(committed: Committed, job: Job, broker_pid: int, n_events: int)
             seen, moved_s = count, mark.time_s
         if first is None and count > 0:
             if count >= n_events:
-                raise RuntimeError("all events were committed at the first look: give it more (--events)")
+                raise TooFastError("all events were committed at the first look: give it more (--events)")
             first = mark
         if middle is None and 2 * count >= n_events:
             middle = mark
