@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from tests.bench.cluster import ROOT
@@ -35,17 +36,14 @@ def versions() -> dict[str, str]:
 def need(package: str) -> None:
     """Make `package` importable in the venv, or say why it cannot be.
 
-    The whole list is installed at once, by hash, and again only when the list changes; wheels only, because a
+    The whole list is installed at once, by hash, and again only when list or Python change; wheels only, because a
     machine that runs the bench need not have compilers.
 
     Raises:
         Unavailable: no such wheel, no network, no venv.
     """
-    stamp = VENV / ".ready"
-    wanted = hashlib.sha256(LIST.read_bytes()).hexdigest()
-    if not stamp.is_file() or stamp.read_text("utf-8") != wanted:
-        _install()
-        stamp.write_text(wanted, "utf-8")
+    if (trouble := _trouble()) is not None:
+        raise Unavailable(trouble)
     probe = _ran([PYTHON, "-W", "ignore", "-c", f"import {package}"])
     if probe.returncode:
         reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -53,31 +51,31 @@ def need(package: str) -> None:
         raise Unavailable(f"{package} cannot be imported with Python {version}: {reason}")
 
 
-def _install() -> None:
+@cache
+def _trouble() -> str | None:
+    """What keeps the list from being installed, None if nothing; tried once for all peers."""
+    stamp = VENV / ".ready"
+    wanted = hashlib.sha256(LIST.read_bytes() + sys.version.encode()).hexdigest()
+    if PYTHON.exists() and stamp.is_file() and stamp.read_text("utf-8") == wanted:
+        return None
     print(f"   peers  installing {LIST.name} into {VENV.name}, about half a minute, once ...", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
-    pip: list[str | Path] = [
-        PYTHON,
-        "-m",
-        "pip",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "install",
-    ]
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
     commands: list[list[str | Path]] = [
         [sys.executable, "-m", "venv", VENV],
-        [*pip, "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", LIST],
+        [*pip, "install", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", LIST],
     ]
     for command in commands:
         try:
             done = _ran(command)
-        except subprocess.TimeoutExpired as error:
-            raise Unavailable(f"{LIST.name} was not installed within {INSTALL_LIMIT_S} s") from error
+        except subprocess.TimeoutExpired:
+            return f"{LIST.name} was not installed within {INSTALL_LIMIT_S} s"
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
             reason = said[-1].removeprefix("ERROR: ") if said else "no reason given"
-            raise Unavailable(f"{LIST.name} could not be installed: {reason}")
+            return f"{LIST.name} could not be installed: {reason}"
+    stamp.write_text(wanted, "utf-8")
+    return None
 
 
 def _ran(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
