@@ -36,8 +36,8 @@ def versions() -> dict[str, str]:
 def need(package: str) -> None:
     """Make `package` importable in the venv, or say why it cannot be.
 
-    The whole list is installed at once, by hash, and again only when list or Python change; wheels only, because a
-    machine that runs the bench need not have compilers.
+    The whole list is installed at once, by hash, and again only when list or Python change; wheels only,
+    because a machine that runs the bench need not have compilers.
 
     Raises:
         Unavailable: no such wheel, no network, no venv.

@@ -86,7 +86,8 @@ class Rounds:
         extra = self._extra(contestant)
         row = await steady(contestant, rate, backlog, self._at, self._options.partitions, extra)
         self._result.latency.append({**row, "load": str(load)})
-        _say(f"{rate:,}/s", contestant, f"p50 {row.get('p50')} ms, p99 {row.get('p99')} ms")
+        text = f"p50 {row.get('p50')} ms, p99 {row.get('p99')} ms, bench {row['bench_cores']:.2f} cores"
+        _say(f"{rate:,}/s", contestant, f"{text}, foreign {row['foreign_cores']:.2f}")
 
     def _failed(self, contestant: Contestant, error: Exception) -> None:
         if contestant is OURS:
