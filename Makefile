@@ -37,7 +37,7 @@ check: $(READY) ## format, lint, types, imports, contracts, house rules
 	@echo "check: house";     $(BIN)/python -m pytest --quiet --no-header tests/house
 	@echo "check: clean"
 
-bench: $(READY) ## throughput and latency beside stock Faust, in interleaved rounds
+bench: $(READY) ## throughput and latency beside other programs, in interleaved rounds
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(READY) ## seeded faults of 17 kinds under load, judged by the oracle; ARGS=--help lists them
@@ -51,10 +51,11 @@ lock: ## resolve the requirement lists again (needs uv on the PATH)
 	@$(LOCK) pyproject.toml -o requirements.txt
 	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	@$(LOCK) --no-deps requirements-data.in -o requirements-data.txt
+	@$(LOCK) requirements-peers.in -o requirements-peers.txt
 
-clean: ## stop the local Kafka; remove it, its data, .venv and every cache
+clean: ## stop the local Kafka; remove it, its data, both venvs and every cache
 	@if [ -x $(BIN)/kizuna ] && [ -d .kizuna ]; then $(BIN)/kizuna kafka stop > /dev/null || true; fi
-	@rm -rf .kizuna $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .kizuna $(VENV) .venv-peers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 # Said on stderr, so that `make demo ARGS=--json` keeps its last line for the summary.
 $(READY): requirements-dev.txt requirements-data.txt pyproject.toml

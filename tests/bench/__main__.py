@@ -9,20 +9,18 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
 
 from stream.config import load
 from stream.errors import KizunaError
-from tests.bench import machine
-from tests.bench.cluster import ROOT, Broker, broker
+from tests.bench import machine, packages
+from tests.bench.cluster import ROOT, broker
 from tests.bench.contestants import OURS, PEERS, Contestant
-from tests.bench.latency import MEASURED_S, WARM_S, steady
+from tests.bench.page import page
 from tests.bench.results import Result, write
-from tests.bench.throughput import run
-from tests.bench.workload import Workload
+from tests.bench.rounds import HALF, Load, Rounds
 
-RATES = (500, 5_000)
-EXAMPLE = 'Example: make bench ARGS="--peers faust --rounds 3 --latency --json"'
+RATES: tuple[Load, ...] = (500, 5_000)
+EXAMPLE = 'Example: make bench ARGS="--peers faust,kafka_streams --rounds 3 --latency --json"'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,9 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of topics just made
     signal.signal(signal.SIGTERM, _interrupt)  # stop as on Ctrl-C: leave nothing running
+    result = _result(options)
     try:
+        _prepare(options.peers, result)
         with broker(load()) as at:
-            result = asyncio.run(_bench(options, at))
+            result.head["kafka"] = at.version
+            asyncio.run(Rounds(options, result, at).run())
     except KizunaError as error:
         sys.stderr.write(f"bench: {error}\n  next: {error.hint}\n")
         return error.exit_code
@@ -45,14 +46,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    page = write(result)
-    print(result.page())
-    print(f"written: {page.relative_to(ROOT)} and the .json beside it")
+    path = write(result, page)
+    print(page(result))
+    print(f"written: {path.relative_to(ROOT)} and the .json beside it")
     for text in result.wrong:
         sys.stderr.write(f"bench: WRONG {text}\n")
     if options.json:
         print(json.dumps(result.summary()))
     return 1 if result.wrong else 0
+
+
+def _result(options: argparse.Namespace) -> Result:
+    return Result(
+        head={
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "revision": machine.revision(ROOT),
+            "machine": machine.describe(),
+            "settings": dict(options.set),
+            "seed": options.seed,
+            "customers": options.customers,
+            "partitions": options.partitions,
+            "rounds": options.rounds,
+        },
+        contestants=[OURS],
+    )
+
+
+def _prepare(peers: Sequence[Contestant], result: Result) -> None:
+    """Have what each peer needs; who cannot run here is skipped aloud, not an error."""
+    for peer in peers:
+        try:
+            peer.need()
+        except packages.Unavailable as reason:
+            result.skipped[peer.name] = str(reason)
+            print(f"  skipped  {peer.name}: {reason}", flush=True)
+        else:
+            result.contestants.append(peer)
+    if any(peer.command[0] == str(packages.PYTHON) for peer in result.contestants):
+        result.head["machine"]["versions"] |= packages.versions()
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -61,15 +92,22 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--peers",
         type=_peers,
         default=list(PEERS.values()),
-        help=f"of {','.join(PEERS)}; 'none' for ours alone",
+        help=f"of {','.join(PEERS)}; 'none' for ours alone (default: all that can run)",
     )
     parser.add_argument("--rounds", type=_natural, default=3, help="measured runs of each (default 3)")
-    parser.add_argument("--events", type=_natural, default=500_000, help="backlog of ours (default 500,000)")
+    parser.add_argument(
+        "--events", type=_natural, default=1_000_000, help="backlog of ours (default 1,000,000)"
+    )
     parser.add_argument("--customers", type=_natural, default=20_000, help="default 20,000")
     parser.add_argument("--partitions", type=_natural, default=4, help="default 4")
     parser.add_argument("--seed", type=int, default=7, help="of the workload (default 7)")
     parser.add_argument("--latency", action="store_true", help="also latency at a steady rate")
-    parser.add_argument("--rates", type=_rates, default=RATES, help="for --latency (default 500,5000)")
+    parser.add_argument(
+        "--rates",
+        type=_rates,
+        default=RATES,
+        help="for --latency, events/s; 'half' is half of what ours reached (default 500,5000)",
+    )
     parser.add_argument(
         "--set",
         type=_setting,
@@ -87,7 +125,7 @@ def _peers(text: str) -> list[Contestant]:
     unknown = sorted(set(names) - set(PEERS))
     if unknown:
         raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; there are: {', '.join(PEERS)}")
-    return [PEERS[name] for name in names]
+    return [PEERS[name] for name in PEERS if name in names]
 
 
 def _natural(text: str) -> int:
@@ -97,8 +135,8 @@ def _natural(text: str) -> int:
     return number
 
 
-def _rates(text: str) -> tuple[int, ...]:
-    return tuple(_natural(part) for part in text.split(","))
+def _rates(text: str) -> tuple[Load, ...]:
+    return tuple(HALF if part == HALF else _natural(part) for part in text.split(","))
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -110,62 +148,6 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-async def _bench(options: argparse.Namespace, at: Broker) -> Result:
-    began = datetime.now(UTC)
-    settings = dict(options.set)
-    result = Result(
-        head={
-            "date": began.isoformat(timespec="seconds"),
-            "revision": machine.revision(ROOT),
-            "machine": machine.describe(),
-            "kafka": at.version,
-            "settings": settings,
-            "seed": options.seed,
-            "customers": options.customers,
-            "partitions": options.partitions,
-            "rounds": options.rounds,
-        },
-        contestants=[OURS, *options.peers],
-    )
-    end_ms = int(began.timestamp() * 1000)
-
-    def workload(n_events: int) -> Workload:
-        return Workload(n_events, options.customers, options.seed, end_ms)
-
-    def extra(contestant: Contestant) -> dict[str, str]:
-        return {f"KIZUNA_{k.upper()}": v for k, v in settings.items()} if contestant is OURS else {}
-
-    for number in range(options.rounds + 1):
-        # Who goes first alternates, so that what changes during a round favours nobody.
-        for contestant in result.contestants if number % 2 else result.contestants[::-1]:
-            n_events = min(options.events, contestant.most_events)
-            chosen = workload(n_events if number else min(n_events, contestant.warm_up))
-            done = await run(contestant, number, chosen, at, options.partitions, extra(contestant))
-            _say(
-                f"round {number}" if number else "warm-up",
-                contestant,
-                f"{done.window.rate:,.0f} events/s",
-                done.wrong,
-            )
-            if number:
-                result.runs.append(done)
-    if options.latency:
-        for rate in options.rates:
-            for contestant in result.contestants:
-                if rate > contestant.most_rate:
-                    continue
-                chosen = workload(int(rate * (WARM_S + MEASURED_S)) + 1)
-                row = await steady(contestant, rate, chosen, at, options.partitions, extra(contestant))
-                result.latency.append(row)
-                _say(f"{rate:,}/s", contestant, f"p50 {row.get('p50')} ms, p99 {row.get('p99')} ms", [])
-    return result
-
-
-def _say(step: str, contestant: Contestant, text: str, wrong: Sequence[Any]) -> None:
-    verdict = f"  WRONG: {'; '.join(wrong)}" if wrong else ""
-    print(f"{step:>9}  {contestant.name:<8} {text}{verdict}", flush=True)
 
 
 if __name__ == "__main__":

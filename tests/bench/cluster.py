@@ -14,7 +14,7 @@ from stream.config import Settings, load
 from stream.engine.feed import open_feed
 from stream.engine.topics import create_topics
 from stream.local.broker import LocalKafka
-from tests.bench.workload import Workload
+from tests.bench.backlog import Backlog
 
 __all__ = ["ROOT", "Broker", "Watch", "broker", "fresh", "preload", "remove"]
 
@@ -65,13 +65,13 @@ def fresh(at: Broker, run: str, partitions: int) -> Settings:
     return settings
 
 
-async def preload(settings: Settings, workload: Workload) -> None:
+async def preload(settings: Settings, backlog: Backlog) -> None:
     """Put the whole workload on the run's topic; returns when all of it is acknowledged."""
     async with open_feed(settings) as feed:
-        for event in workload.events():
-            await feed.send(event.key, event.value)
+        for key, value in backlog.events():
+            await feed.send(key, value)
         acknowledged = await feed.flush()
-    assert acknowledged == workload.n_events
+    assert acknowledged == backlog.workload.n_events
 
 
 async def remove(settings: Settings) -> None:
@@ -79,7 +79,8 @@ async def remove(settings: Settings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
     await admin.start()
     try:
-        mine = [name for name in await admin.list_topics() if name.startswith(f"{settings.app_id}-")]
+        # A peer's own topics have the run's name somewhere within theirs.
+        mine = [name for name in await admin.list_topics() if f"{settings.app_id}-" in name]
         await admin.delete_topics(mine)
     finally:
         await admin.close()

@@ -1,46 +1,32 @@
-"""Who runs: our worker and its peers, each a process of its own with its default settings."""
+"""Who runs: our worker, its ceiling and its peers, each a process of its own."""
 
-import asyncio
-import os
-import signal
 import socket
-import subprocess
 import sys
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from stream.config import Settings
-from tests.bench.cluster import ROOT, Watch
+from tests.bench import packages
+from tests.bench.kafka_streams import build as kafka_streams
+from tests.bench.progress import METRICS_PORT, Counter, by_group, by_metrics, by_outputs
+from tests.bench.verify import Publishes
 
-__all__ = ["FAUST", "OURS", "PEERS", "Contestant", "Job", "running"]
+__all__ = ["OURS", "PEERS", "Contestant"]
 
-STOP_S = 40.0
-METRICS_PORT = "KIZUNA_METRICS_PORT"
+HERE = Path(__file__).parent
 
-Committed = Callable[[], Awaitable[int]]
+FULL = "the full model: trust with interval, churn risk, reasons, alert rules, deduplication, promises"
+SIMPLER = "simpler: two decayed sums, a ratio, a logistic, two thresholds; no reasons, no deduplication"
+
+ONCE = "exactly once"
+AT_LEAST = "at least once"
+NOTHING = "nothing survives a crash"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A started contestant."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    environment: Mapping[str, str]
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self.process.pid
-
-    def check(self) -> None:
-        """Raise if the process has ended: a benchmark never waits for the dead."""
-        if (code := self.process.poll()) is not None:
-            tail = "".join(self.log.read_text("utf-8", "replace").splitlines(keepends=True)[-15:])
-            raise RuntimeError(f"{self.process.args!r} ended with {code}:\n{tail}")
+def _nothing() -> None:
+    """What a contestant needs that runs from our own packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,152 +37,192 @@ class Contestant:
         name: in results and on the command line.
         job: what it computes, in the table's words.
         guarantee: what survives a crash, and how often.
+        command: how to start it.
+        counter: how many source events are committed, asked from outside.
         most_events: backlog of a run at most: a slow contestant is not given minutes of the same.
         warm_up: events of the run that is not counted.
         most_rate: highest steady rate at which its latency is measured, events per second.
-        command: how to start it.
-        environment: settings of a run -> variables, given a scratch directory.
-        counter: how many source events are committed, asked from outside.
-        scores_per_event: whether it publishes a score for every event (else one per customer and commit).
+        publishes: a score for every event, one per customer and commit, or none at all.
+        need: makes what it runs from; `packages.Unavailable` if it cannot be had here.
+        options: variables of its own.
     """
 
     name: str
     job: str
     guarantee: str
+    command: tuple[str, ...]
+    counter: Counter
     most_events: int
     warm_up: int
     most_rate: float
-    command: tuple[str, ...]
-    environment: Callable[[Settings, Path], dict[str, str]]
-    counter: Callable[[Settings, Job], AbstractAsyncContextManager[Committed]]
-    scores_per_event: bool
+    publishes: Publishes = "per event"
+    need: Callable[[], None] = _nothing
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, settings: Settings, scratch: Path) -> dict[str, str]:
+        """Its variables for one run: ours has the product's own names, peers have `BENCH_*`."""
+        return (_ours if self.publishes != "per event" else _peers)(settings, scratch) | dict(self.options)
 
 
-@contextmanager
-def running(
-    contestant: Contestant, settings: Settings, scratch: Path, extra: Mapping[str, str] | None = None
-) -> Iterator[Job]:
-    """Run the contestant until the block ends; it is stopped as its operator would, by SIGTERM.
-
-    Args:
-        contestant: to start.
-        settings: of the run.
-        scratch: its working directory, made here.
-        extra: further variables.
-    """
-    scratch.mkdir(parents=True)
-    # Nothing of the caller's own settings reaches a contestant.
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_")}
-    environment = contestant.environment(settings, scratch) | dict(extra or {})
-    log = scratch / "log.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            contestant.command,
-            cwd=scratch,
-            env=clean | {"PYTHONPATH": str(ROOT)} | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C ends the bench, and the bench ends the job
-        )
-    try:
-        yield Job(process, log, environment)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-# --- ours ------------------------------------------------------------------------------------------------
-
-
-def _worker_environment(settings: Settings, scratch: Path) -> dict[str, str]:
+def _ours(settings: Settings, scratch: Path) -> dict[str, str]:
     empty = scratch / "kizuna.toml"
     empty.touch()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
     return {
         "KIZUNA_CONFIG": str(empty),
         "KIZUNA_BOOTSTRAP": settings.bootstrap,
         "KIZUNA_APP_ID": settings.app_id,
         "KIZUNA_TOPIC_PREFIX": settings.topic_prefix,
         "KIZUNA_PARTITIONS": str(settings.partitions),
-        METRICS_PORT: str(_free_port()),
+        METRICS_PORT: str(port),
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@asynccontextmanager
-async def _by_metrics(_settings: Settings, job: Job) -> AsyncIterator[Committed]:
-    """The worker's own count of committed events; the outputs are verified apart from it."""
-    address = f"http://127.0.0.1:{job.environment[METRICS_PORT]}/metrics"
-
-    def scrape() -> int:
-        try:
-            with urllib.request.urlopen(address, timeout=10) as answer:
-                lines = answer.read().decode().splitlines()
-        except OSError:  # not listening yet
-            return 0
-        return sum(int(float(line.split()[-1])) for line in lines if line.startswith("kizuna_events_total"))
-
-    async def committed() -> int:
-        return await asyncio.to_thread(scrape)
-
-    yield committed
-
-
-OURS = Contestant(
-    name="kizuna",
-    job="the full model: trust with interval, churn risk, reasons, alert rules, deduplication, promises",
-    guarantee="exactly once, state durable with every commit",
-    most_events=1_000_000_000,
-    warm_up=200_000,
-    most_rate=float("inf"),
-    command=(sys.executable, "-m", "stream", "worker"),
-    environment=_worker_environment,
-    counter=_by_metrics,
-    scores_per_event=False,
-)
-
-
-# --- peers -----------------------------------------------------------------------------------------------
-
-
-def _faust_environment(settings: Settings, scratch: Path) -> dict[str, str]:
+def _peers(settings: Settings, scratch: Path) -> dict[str, str]:
     return {
         "BENCH_BOOTSTRAP": settings.bootstrap,
-        "BENCH_APP": f"{settings.app_id}-faust",
+        "BENCH_APP": f"{settings.app_id}-app",
         "BENCH_PREFIX": settings.topic_prefix,
         "BENCH_PARTITIONS": str(settings.partitions),
         "BENCH_SCRATCH": str(scratch / "data"),
     }
 
 
-@asynccontextmanager
-async def _by_outputs(settings: Settings, _job: Job) -> AsyncIterator[Committed]:
-    """Scores on the topic: one per event, and no transactions, so offsets count them exactly."""
-    async with Watch(settings, settings.topic("scores")) as watch:
-        yield watch.committed
+def _script(name: str, python: str = sys.executable) -> tuple[str, ...]:
+    return (python, str(HERE / name))
 
+
+OURS = Contestant(
+    name="kizuna",
+    job=FULL,
+    guarantee=f"{ONCE}, state durable with every commit",
+    command=(sys.executable, "-m", "stream", "worker"),
+    counter=by_metrics,
+    most_events=1_000_000_000,
+    warm_up=200_000,
+    most_rate=float("inf"),
+    publishes="per commit",
+)
+
+NULL = Contestant(
+    name="null",
+    job="none: our engine fetches, decodes and commits; no state, no scores",
+    guarantee=f"{ONCE}, the position alone",
+    command=_script("null_worker.py"),
+    counter=by_metrics,
+    most_events=1_000_000_000,
+    warm_up=200_000,
+    most_rate=0,
+    publishes="nothing",
+)
 
 FAUST = Contestant(
     name="faust",
-    job="simpler: two decayed sums, a ratio, a logistic, two thresholds; no reasons, no deduplication",
-    guarantee="at least once",
+    job=SIMPLER,
+    guarantee=AT_LEAST,
+    command=(*_script("peers/faust_stock.py"), "worker", "-l", "warn"),
+    counter=by_outputs,
     most_events=30_000,
     warm_up=5_000,
     most_rate=600,
-    command=(sys.executable, str(Path(__file__).parent / "peers/faust_stock.py"), "worker", "-l", "warn"),
-    environment=_faust_environment,
-    counter=_by_outputs,
-    scores_per_event=True,
 )
 
-PEERS = {FAUST.name: FAUST}
+_OTHER_PYTHON = str(packages.PYTHON)
+
+QUIX = Contestant(
+    name="quix",
+    job=SIMPLER,
+    guarantee=f"{AT_LEAST}, committed every second",
+    command=_script("peers/quix.py", _OTHER_PYTHON),
+    counter=by_outputs,
+    most_events=200_000,
+    warm_up=50_000,
+    most_rate=5_000,
+    need=partial(packages.need, "quixstreams"),
+    options={"BENCH_GUARANTEE": "at-least-once"},
+)
+
+QUIX_ONCE = Contestant(
+    name="quix_once",
+    job=SIMPLER,
+    guarantee=f"{ONCE}, committed every second",
+    command=_script("peers/quix.py", _OTHER_PYTHON),
+    counter=by_group,
+    most_events=200_000,
+    warm_up=50_000,
+    most_rate=5_000,
+    need=partial(packages.need, "quixstreams"),
+    options={"BENCH_GUARANTEE": "exactly-once"},
+)
+
+BYTEWAX = Contestant(
+    name="bytewax",
+    job=SIMPLER,
+    guarantee=f"{AT_LEAST}, recovery store (SQLite) every second",
+    command=_script("peers/bytewax_flow.py", _OTHER_PYTHON),
+    counter=by_outputs,
+    most_events=200_000,
+    warm_up=50_000,
+    most_rate=5_000,
+    need=partial(packages.need, "bytewax.connectors.kafka"),
+)
+
+BARE_AIOKAFKA = Contestant(
+    name="bare_aiokafka",
+    job=SIMPLER,
+    guarantee=NOTHING,
+    command=_script("peers/bare_aiokafka.py"),
+    counter=by_outputs,
+    most_events=500_000,
+    warm_up=100_000,
+    most_rate=20_000,
+)
+
+BARE_CONFLUENT = Contestant(
+    name="bare_confluent",
+    job=SIMPLER,
+    guarantee=NOTHING,
+    command=_script("peers/bare_confluent.py", _OTHER_PYTHON),
+    counter=by_outputs,
+    most_events=1_000_000,
+    warm_up=100_000,
+    most_rate=float("inf"),
+    need=partial(packages.need, "confluent_kafka"),
+)
+
+
+def _kafka_streams(name: str, store: str) -> Contestant:
+    return Contestant(
+        name=name,
+        job=f"{SIMPLER}; Java, state in {'RocksDB' if store == 'rocksdb' else 'memory'}",
+        guarantee=f"{ONCE} (exactly_once_v2), committed every 100 ms",
+        command=kafka_streams.COMMAND,
+        counter=by_group,
+        most_events=1_000_000,
+        warm_up=100_000,
+        most_rate=float("inf"),
+        need=kafka_streams.build,
+        options={"BENCH_STORE": store},
+    )
+
+
+KAFKA_STREAMS = _kafka_streams("kafka_streams", "memory")
+KAFKA_STREAMS_ROCKSDB = _kafka_streams("kafka_streams_rocksdb", "rocksdb")
+
+PEERS = {
+    contestant.name: contestant
+    for contestant in (
+        NULL,
+        FAUST,
+        QUIX,
+        QUIX_ONCE,
+        BYTEWAX,
+        BARE_AIOKAFKA,
+        BARE_CONFLUENT,
+        KAFKA_STREAMS,
+        KAFKA_STREAMS_ROCKSDB,
+    )
+}
+"""All that are compared with ours, in the table's order; the null pipeline is one of them."""

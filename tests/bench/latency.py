@@ -18,11 +18,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream.config import Settings
 from stream.engine.feed import Feed, open_feed
 from tests.bench import machine
+from tests.bench.backlog import Backlog
 from tests.bench.cluster import Broker, fresh, remove
-from tests.bench.contestants import Contestant, Job, running
+from tests.bench.contestants import Contestant
+from tests.bench.jobs import Job
 from tests.bench.measure import Answers, summary
-from tests.bench.throughput import quiet
-from tests.bench.workload import Event, Workload
+from tests.bench.throughput import quiet, started
 
 __all__ = ["steady"]
 
@@ -31,6 +32,8 @@ MEASURED_S = 20.0
 DRAIN_S = 10.0
 READY_S = 60.0
 TICK_S = 0.002
+FAST, FAST_TICK_S = 10_000, 0.005
+"""At rates above it: each tick is a request per partition, and the driver shares the machine with the job."""
 
 
 class _Score(msgspec.Struct):
@@ -66,14 +69,14 @@ class _Cost:
 
 
 async def steady(
-    contestant: Contestant, rate: int, workload: Workload, at: Broker, partitions: int, extra: dict[str, str]
+    contestant: Contestant, rate: int, backlog: Backlog, at: Broker, partitions: int, extra: dict[str, str]
 ) -> dict[str, Any]:
     """Measure one contestant at one rate, from a job that is warm and has no backlog.
 
     Args:
         contestant: to measure.
         rate: events per second.
-        workload: must last for warm-up and measurement.
+        backlog: must last for warm-up and measurement.
         at: the Kafka.
         partitions: of every topic.
         extra: variables for the contestant.
@@ -82,14 +85,14 @@ async def steady(
     try:
         await quiet()
         load = machine.load()
-        with running(contestant, settings, at.scratch / settings.app_id, extra) as job:
+        with started(contestant, settings, at, extra) as job:
             async with AsyncExitStack() as stack:
                 answers = Answers()
                 feed = await stack.enter_async_context(open_feed(settings))
                 readers = [await _reader(stack, settings, number) for number in range(partitions)]
                 tasks = [asyncio.create_task(_listen(reader, answers)) for reader in readers]
                 try:
-                    events = workload.events()
+                    events = backlog.events()
                     await _first_answer(feed, events, answers, job)
                     await _drive(feed, events, answers, job, rate, WARM_S, measured=False)
                     before = _Cost.now(job, at)
@@ -137,24 +140,26 @@ async def _listen(reader: AIOKafkaConsumer, answers: Answers) -> None:
                 answers.scored(score.customer_id, score.events, seen_s)
 
 
-async def _first_answer(feed: Feed, events: Iterator[Event], answers: Answers, job: Job) -> None:
+async def _first_answer(
+    feed: Feed, events: Iterator[tuple[bytes, bytes]], answers: Answers, job: Job
+) -> None:
     """Wait until the job is up: one event, not counted, until its score is there."""
-    event = next(events)
-    answers.sent(event.key.decode(), time.monotonic(), measured=True)
-    await feed.send(event.key, event.value)
+    key, value = next(events)
+    answers.sent(key.decode(), time.monotonic(), measured=True)
+    await feed.send(key, value)
     await feed.flush()
     deadline = time.monotonic() + READY_S
     while answers.unanswered:
         job.check()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{job.process.args!r} published no score within {READY_S:.0f} s")
+            raise RuntimeError(f"{job.name} published no score within {READY_S:.0f} s:\n{job.tail()}")
         await asyncio.sleep(0.05)
     answers.latencies_s.clear()
 
 
 async def _drive(
     feed: Feed,
-    events: Iterator[Event],
+    events: Iterator[tuple[bytes, bytes]],
     answers: Answers,
     job: Job,
     rate: int,
@@ -163,17 +168,18 @@ async def _drive(
     measured: bool,
 ) -> int:
     job.check()
+    tick_s = FAST_TICK_S if rate > FAST else TICK_S
     start_s = time.monotonic()
     n_sent, n_all = 0, int(rate * seconds)
     while n_sent < n_all:
         due = min(n_all, int((time.monotonic() - start_s) * rate) + 1)
         while n_sent < due:
-            event = next(events)
-            answers.sent(event.key.decode(), start_s + n_sent / rate, measured=measured)
-            await feed.send(event.key, event.value)
+            key, value = next(events)
+            answers.sent(key.decode(), start_s + n_sent / rate, measured=measured)
+            await feed.send(key, value)
             n_sent += 1
         await feed.post()
-        await asyncio.sleep(TICK_S)
+        await asyncio.sleep(tick_s)
     return n_sent
 
 

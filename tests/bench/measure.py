@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-__all__ = ["Answers", "Mark", "Spread", "Window", "quantiles", "ratios", "spread", "summary"]
+__all__ = ["NOISY_CORES", "Answers", "Mark", "Spread", "Window", "quantiles", "ratios", "spread", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,19 @@ class Window:
     """From the first look that found events committed to the first that found all of them.
 
     What was already committed at the first look is not counted: its work was done before the window.
+    `middle` is the first look that found half of the events.
     """
 
     first: Mark
     last: Mark
+    middle: Mark | None = None
+
+    @property
+    def second_half(self) -> "Window | None":
+        """The job once warm; None if the looks were too few to tell."""
+        if self.middle is None or self.middle.committed >= self.last.committed:
+            return None
+        return Window(self.middle, self.last)
 
     @property
     def seconds(self) -> float:
@@ -82,6 +91,10 @@ class Window:
 
 def _unexplained(mark: Mark) -> float:
     return mark.busy_cpu_s - mark.app_cpu_s - mark.broker_cpu_s - mark.own_cpu_s
+
+
+NOISY_CORES = 0.25
+"""With more foreign load than this a run is noisy: shown, and not in the median of quiet runs."""
 
 
 @dataclass(frozen=True, slots=True)

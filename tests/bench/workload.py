@@ -5,7 +5,6 @@ was opened or promised is resolved or arrives later, in time. Events come in the
 which runs through the 30 days before the end, less up to an hour of lateness each.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,10 +68,6 @@ class Workload:
             columns = (customer.tolist(), kind.tolist(), times.tolist(), amount.tolist(), dice.tolist())
             for i, row in enumerate(zip(*columns, strict=True), start=start):
                 yield _event(i, *row, lives)
-
-    def expected(self) -> Counter[str]:
-        """Number of events of each customer id."""
-        return Counter(event.key.decode() for event in self.events())
 
     def _times(self, start: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
         share = np.arange(start, start + n) / self.n_events

@@ -9,7 +9,7 @@ from tests.house.tree import ROOT, texts
 # In pieces, so that this file keeps its own law.
 MACHINE = re.compile(r"(?<![\w./-])/(?:" + "|".join(["wor" + "k", "roo" + "t", "tm" + "p/w"]) + r")(?![\w-])")
 HOSTS = ["pypi" + ".org", "files.python" + "hosted", "repo." + "maven", "repo1." + "maven"]
-LISTS = ["requirements.txt", "requirements-dev.txt", "requirements-data.txt"]
+LISTS = ["requirements.txt", "requirements-dev.txt", "requirements-data.txt", "requirements-peers.txt"]
 
 
 def test_no_path_of_one_machine() -> None:
