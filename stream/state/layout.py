@@ -27,12 +27,12 @@ __all__ = [
     "ROW",
 ]
 
-LAYOUT_VERSION = 5
+LAYOUT_VERSION = 6
 MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
 
 DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
 DAY_SLOTS = 12  # latest purchase days in the row; older ones in the tail
-PROMISE_SLOTS = 5  # promises in the row, enough for a busy customer; further ones in the tail
+PROMISE_SLOTS = 4  # promises in the row, enough for a busy customer; further ones in the tail
 ALERT_SLOTS = 4  # rules that may have an episode per customer
 
 HEADER = [("magic", "<u2"), ("layout", "<u2"), ("statistics", "<u4")]
@@ -83,6 +83,26 @@ ROW = np.dtype(
 WORDS = ROW.itemsize // 8
 _FIRST_PROMISE_WORD = ROW.fields["promises"][1] // 8 if ROW.fields else 0
 _PROMISE_WORDS = slice(_FIRST_PROMISE_WORD, _FIRST_PROMISE_WORD + PROMISE_SLOTS * PROMISE.itemsize // 8)
+
+
+def grown(n: int) -> int:
+    """Capacity to ask for when `n` are needed: small steps once it is large, for every page counts then."""
+    return n + max(1024, n // (8 if n < 65_536 else 32))
+
+
+def extend(owner: object, name: str, n: int) -> None:
+    """Give the array in an attribute `n` elements, zeros behind the old ones.
+
+    In place, if nobody else holds the array or a view of it: the system then moves pages instead of bytes,
+    and the old and the new array never exist together.
+    """
+    try:
+        getattr(owner, name).resize(n)
+    except ValueError:  # somebody does
+        old = getattr(owner, name)
+        new = np.zeros(n, old.dtype)
+        new[: len(old)] = old
+        setattr(owner, name, new)
 
 
 def take(store: NDArray[np.void], rows: Ints) -> NDArray[np.void]:

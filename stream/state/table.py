@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from stream.errors import StateError
 from stream.model.columns import Ints
 from stream.state import tail as tail_codec
-from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, put, take
+from stream.state.keys import KeyIndex
+from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, extend, grown, put, take
 from stream.state.tail import Tail
 
 __all__ = ["CustomerTable"]
@@ -24,7 +25,6 @@ class CustomerTable:
         list.
         tails: overflow by row number.
         index: row number by key.
-        keys: key by row number, None where freed.
         watermark_ms: highest event time applied, never back.
     """
 
@@ -32,10 +32,8 @@ class CustomerTable:
         self.statistics = statistics
         self.rows: NDArray[np.void] = np.zeros(1024, ROW)
         self.tails: dict[int, Tail] = {}
-        self.index: dict[bytes, int] = {}
-        self.keys: list[bytes | None] = []
+        self.index = KeyIndex()
         self.watermark_ms = 0
-        self._free: list[int] = []
         self._blank = np.zeros((), ROW)
         self._blank["magic"], self._blank["layout"] = MAGIC, LAYOUT_VERSION
         self._blank["statistics"] = int(statistics, 16)
@@ -48,55 +46,38 @@ class CustomerTable:
     @property
     def n_rows(self) -> int:
         """Row numbers in use are below this."""
-        return len(self.keys)
+        return self.index.n_rows
 
     def rows_of(self, keys: Sequence[bytes]) -> Ints:
-        """Row number of each key, new rows for new keys; shape (len(keys),)."""
-        index = self.index
-        found = [index.get(key, -1) for key in keys]
-        if -1 in found:
-            for i, row in enumerate(found):
-                if row < 0:
-                    found[i] = self._row_for(keys[i])
-        return np.array(found, np.int64)
+        """Row number of each key, new rows for new keys; shape (len(keys),).
 
-    def _row_for(self, key: bytes) -> int:
-        row = self.index.get(key)
-        if row is not None:
-            return row
-        if self._free:
-            row = self._free.pop()
-            self.keys[row] = key
-        else:
-            row = len(self.keys)
-            self.keys.append(key)
-            if row >= len(self.rows):
-                grown = np.zeros(2 * len(self.rows), ROW)
-                grown[:row] = self.rows
-                self.rows = grown
-        self.rows[row] = self._blank
-        self.index[key] = row
-        return row
+        The row array may grow: hold no view of it across this call.
+        """
+        rows, fresh = self._rows_for(keys)
+        if len(fresh):
+            put(self.rows, fresh, np.full(len(fresh), self._blank))
+        return rows
+
+    def _rows_for(self, keys: Sequence[bytes]) -> tuple[Ints, Ints]:
+        rows, fresh = self.index.rows_of(keys)
+        if self.n_rows > len(self.rows):
+            extend(self, "rows", grown(self.n_rows))
+        return rows, fresh
 
     def remove(self, key: bytes) -> None:
         """Forget a customer; its row is used again. Unknown keys are ignored."""
-        row = self.index.pop(key, None)
+        row = self.index.remove(key)
         if row is not None:
-            self.keys[row] = None
             self.tails.pop(row, None)
             self.rows[row] = np.zeros((), ROW)
-            self._free.append(row)
 
     def live(self, start: int, stop: int) -> Ints:
         """Row numbers in [start, stop) that hold a customer."""
-        return np.array(
-            [r for r in range(start, min(stop, len(self.keys))) if self.keys[r] is not None], np.int64
-        )
+        return self.index.live(start, stop)
 
     def key_list(self, rows: Ints) -> list[bytes]:
         """Keys of live rows."""
-        keys = self.keys
-        return [key for row in rows.tolist() if (key := keys[row]) is not None]
+        return self.index.keys_of(rows)
 
     def encode(self, rows: Ints) -> list[bytes]:
         """Changelog value of each row: the row's bytes, and its overflow if it has one."""
@@ -138,7 +119,7 @@ class CustomerTable:
         plain = max(sizes) == size
         loaded = np.frombuffer(b"".join(present if plain else [value[:size] for value in present]), ROW)
         self._check(loaded)
-        rows = self.rows_of(keys)
+        rows, _ = self._rows_for(keys)
         put(self.rows, rows, loaded)
         if plain and not self.tails:
             return
