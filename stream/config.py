@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         100, ge=1, le=10_000, description="Longest wait of a record for its transaction."
     )
     max_uncommitted: int = Field(
-        20_000, ge=1, le=1_000_000, description="Records of one partition in one transaction, at most."
+        40_000, ge=1, le=1_000_000, description="Records of one partition in one transaction, at most."
     )
     batch_bytes: int = Field(
         524_288, ge=16_384, le=900_000, description="Produce batch, below max.message.bytes."

@@ -91,8 +91,8 @@ class Partition:
 
     @property
     def room(self) -> bool:
-        """True if more records may be fetched for this partition."""
-        return self._n_fetched < 2 * self._settings.max_uncommitted
+        """True if more records may be fetched for this partition: less than a whole step is on its way."""
+        return self._n_fetched < self._settings.max_uncommitted
 
     @property
     def pending(self) -> int:
@@ -255,12 +255,15 @@ class Partition:
         self._metrics.swept_rows += stop - start
 
     def _take(self) -> tuple[list[Run], list[Any]]:
-        """All queued runs up to the step's limit; at least one."""
-        runs = [self._queue.popleft()]
-        n_records = len(runs[0].records)
-        while self._queue and n_records + len(self._queue[0].records) <= self._settings.max_uncommitted:
-            runs.append(self._queue.popleft())
-            n_records += len(runs[-1].records)
+        """All queued runs up to the step's limit; the one that reaches beyond it is cut."""
+        runs: list[Run] = []
+        n_records = 0
+        while self._queue and n_records < self._settings.max_uncommitted:
+            run, rest = self._queue.popleft().split(self._settings.max_uncommitted - n_records)
+            if rest is not None:
+                self._queue.appendleft(rest)
+            runs.append(run)
+            n_records += len(run.records)
         self._n_queued -= n_records
         self._n_fetched = max(0, self._n_fetched - n_records)
         records = (

@@ -1,7 +1,7 @@
 """A run: consecutive records of one topic partition, as one Faust message."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 __all__ = ["Run"]
@@ -26,3 +26,13 @@ class Run:
     end: int
     epoch: int
     records: Sequence[Any]
+
+    def split(self, n: int) -> "tuple[Run, Run | None]":
+        """The first n records, n at least 1, and what is left of the run; None if nothing is."""
+        if len(self.records) <= n:
+            return self, None
+        at = self.records[n].offset
+        return (
+            replace(self, end=at, records=self.records[:n]),
+            replace(self, start=at, records=self.records[n:]),
+        )

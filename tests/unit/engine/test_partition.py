@@ -14,7 +14,7 @@ from tests.integration.engine.counting import CountingPipeline
 
 @pytest.fixture
 async def partition() -> Partition:
-    """Ready at offset 10 of its one source, with a queue of at most 20 records in flight."""
+    """Ready at offset 10 of its one source, with steps of at most 10 records."""
     settings = load(max_uncommitted=10, sweep_interval_s=3600, commit_interval_ms=10_000)
     made = Partition(
         0,
@@ -66,12 +66,34 @@ async def test_a_run_of_another_epoch_is_dropped(partition: Partition) -> None:
     assert partition.pending == 0
 
 
-async def test_room_ends_with_two_steps_in_flight_and_comes_back(partition: Partition) -> None:
+async def test_room_ends_with_a_step_on_its_way_and_comes_back(partition: Partition) -> None:
     """Back-pressure counts records that were fetched, whether delivered, cut or refused."""
-    partition.fetched(20)
+    partition.fetched(10)
     assert not partition.room
-    partition.accept(run(30, 50))  # refused: a gap
+    partition.accept(run(30, 40))  # refused: a gap
     assert partition.room
+
+
+async def test_a_step_takes_no_more_than_its_limit_and_leaves_the_rest_in_order(partition: Partition) -> None:
+    """A run that reaches beyond the limit is cut; its rest is first in the next step, natural gaps kept."""
+    partition.accept(run(10, 17))
+    partition.accept(run(17, 40))
+    taken = []
+    while partition.pending:
+        runs, records = partition._take()
+        assert len(records) <= 10
+        assert runs[-1].end == records[-1].offset + 1
+        taken += [record.offset for record in records]
+    assert taken == list(range(10, 40))
+
+
+def test_a_cut_run_joins_without_a_gap() -> None:
+    """Offsets that no record has belong to the part before the cut, and the end stays the end."""
+    whole = Run("src", 0, 10, 30, 0, [SimpleNamespace(offset=offset) for offset in (10, 14, 21)])
+    first, rest = whole.split(2)
+    assert rest is not None
+    assert (first.start, first.end, rest.start, rest.end) == (10, 21, 21, 30)
+    assert whole.split(3) == (whole, None)
 
 
 async def test_nobody_waits_for_the_transaction_of_an_abandoned_partition(
