@@ -79,15 +79,17 @@ class BatchConsumer(driver.Consumer):
             return {}
         if generation != self.app.consumer_generation_id:
             return {}
-        for tp, records in fetched.items():
-            if records and records[0].offset < self._expected[tp]:
+        found = {
+            tp: records
+            for tp, records in fetched.items()
+            # A revocation that began meanwhile has forgotten what was expected.
+            if records and tp in self._expected and (tp.topic, tp.partition) not in engine.seeks
+        }
+        for tp, records in found.items():
+            if records[0].offset < self._expected[tp]:
                 self.app.fail(rewound(tp.topic, tp.partition, self._expected[tp], records[0].offset))
                 return {}
-        return {
-            tp: [self._run(tp, records, epochs[tp])]
-            for tp, records in fetched.items()
-            if records and (tp.topic, tp.partition) not in engine.seeks
-        }
+        return {tp: [self._run(tp, records, epochs[tp])] for tp, records in found.items()}
 
     def _apply_seeks(self) -> None:
         engine = self._engine
