@@ -84,6 +84,9 @@ async def test_a_hundred_thousand_damaged_records_among_good_ones_stop_nothing(
         assert worker.metric("kizuna_partition_resets_total") == 0
         assert worker.metric("kizuna_gaps_total") == 0
         assert await asyncio.to_thread(worker.stop) == 0
+    with WorkerProcess(settings, log, REAL) as worker:  # the state counts its customers: it is whole
+        await asyncio.to_thread(worker.wait_ready)
+        assert await asyncio.to_thread(worker.stop) == 0
     outcomes, refused = await judged(settings)
     assert sum(count.values()) == len(records) == N_GOOD + N_DAMAGED + N_LARGE
     assert count == {

@@ -73,8 +73,9 @@ async def test_a_worker_does_the_work_of_an_orphan_again_and_shows_it_once(
         {"customers-changelog": (b"k1", ROW.pack(MAGIC, 99, 99)), "scores": (b"k1", SCORE.pack(0, 99, 99))},
         {"customers-changelog": (POSITION_KEY, far), "alert-log": GHOST, "dead-letters": GHOST},
     ]
-    await plant_orphan(settings, 0, rows[0])
     for number in range(2):
+        await plant_orphan(settings, 0, rows[number])
+        await feed_numbers(settings, 500, seed=number)
         with WorkerProcess(settings, log) as worker:
             await asyncio.to_thread(worker.wait_ready)
             await wait_drained(settings)
@@ -82,13 +83,6 @@ async def test_a_worker_does_the_work_of_an_orphan_again_and_shows_it_once(
             assert "transaction without marker found and aborted" in worker.said
             assert await asyncio.to_thread(worker.stop) == 0
         assert await findings(settings) == []
-        await plant_orphan(settings, 0, rows[1])
-        await feed_numbers(settings, 500, seed=number)
-    with WorkerProcess(settings, log) as worker:
-        await asyncio.to_thread(worker.wait_ready)
-        await wait_drained(settings)
-        assert await asyncio.to_thread(worker.stop) == 0
-    assert await findings(settings) == []
 
 
 async def test_a_foreign_transaction_in_the_changelog_is_waited_for_then_named(
