@@ -112,6 +112,7 @@ async def test_another_number_of_customers_than_was_counted_stops_the_start(
     source = settings.topic("interactions")
     position = Position({source: 0}, 0, "counting", LAYOUT_VERSION, "test", customers=len(rows))
     await ledger.write(Effects(changelog=rows), position.encode(), now_ms())
+    await ledger.open()  # the markers are written
     await ledger.close()
     for row, n_customers in (((b"k1", None), 2), ((b"new", rows[0][1]), 3), ((b"more", rows[0][1]), 4)):
         await write_rows(settings, 0, [row])
