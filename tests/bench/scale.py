@@ -1,4 +1,4 @@
-"""`python -m tests.bench.scale`: what millions of customers cost: restore, memory, rate, latency while swept, overload."""
+"""`python -m tests.bench.scale`: what millions of customers cost, and what overload does."""
 
 import argparse
 import asyncio
@@ -76,18 +76,20 @@ async def _run(options: argparse.Namespace, at: Broker) -> list[dict[str, Any]]:
     elif options.part == "sweep":
         await scale_runs.sweeps(at, options.customers[0], options.load, options.interval, options.rounds, say)
     else:
-        await scale_overload.overload(at, options.customers[0], options.minutes, say)
+        await scale_overload.overload(at, options.minutes, say)
     return found
 
 
 def _page(result: dict[str, Any]) -> str:
     """A short Markdown page: conditions and one table."""
+    its = result["machine"]
+    conditions = f"{result['date']}, revision {result['revision']}, Kafka {result['kafka']}, "
+    conditions += f"{its['cores']} cores {its['cpu']}, Python {its['python']}"
     columns = list(dict.fromkeys(key for row in result["rows"] for key in row))
     lines = [
         f"# {result['command']}",
         "",
-        f"{result['date']}, revision {result['revision']}, Kafka {result['kafka']}, "
-        f"{result['machine']['cores']} cores {result['machine']['cpu']}, Python {result['machine']['python']}",
+        conditions,
         "",
         "| " + " | ".join(columns) + " |",
         "|" + "---|" * len(columns),

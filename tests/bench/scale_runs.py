@@ -1,4 +1,4 @@
-"""The parts of the scale bench that start a worker over millions of customers: ready, memory, rate, latency."""
+"""Parts of the scale bench with a worker over millions of customers: ready, memory, rate, latency."""
 
 import asyncio
 import time
@@ -91,7 +91,7 @@ async def preload(settings: Settings, workload: Workload, prefix: bytes = b'"e-'
 
 
 async def restores(at: Broker, sizes: list[int], rounds: int, say: Say) -> None:
-    """Start the worker over so many customers; the first row is the empty one, which memory is measured against."""
+    """Start the worker over so many customers; memory is measured against the first row, the empty one."""
     lived = scale_state.rows(_now_ms())
     empty = 0
     for size in [0, *sizes]:
@@ -178,7 +178,7 @@ async def _drain(at: Broker, settings: Settings, n_events: int, run: str) -> dic
 
 
 async def sweeps(at: Broker, size: int, loads: list[int], interval_s: int, rounds: int, say: Say) -> None:
-    """Latency over so many residents, with and without a sweep under way; others than the residents are active."""
+    """Latency over so many residents, with and without a sweep; the active customers are others."""
     lived = scale_state.rows(_now_ms())
 
     async def prepare(settings: Settings) -> None:
