@@ -162,8 +162,7 @@ def _load(table: Table, restored: Restored, page: Page) -> None:
     keys, values = page.keys, page.values
     if POSITION_KEY in keys:
         last = len(keys) - 1 - keys[::-1].index(POSITION_KEY)
-        position = values[last]
-        restored.position = None if position is None else Position.decode(position)
+        restored.position = Position.decode(values[last])
         rows = [i for i, key in enumerate(keys) if key != POSITION_KEY]
         keys, values = [keys[i] for i in rows], [values[i] for i in rows]
     table.load(keys, values)

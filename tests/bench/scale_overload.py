@@ -12,8 +12,8 @@ from typing import Any
 from stream.config import Settings
 from stream.engine.feed import Feed, open_feed
 from tests.bench.cluster import Broker, fresh, remove
-from tests.bench.contestants import OURS, Job, running
-from tests.bench.scale_runs import PARTITIONS, Seen, look, preload, ready, rss
+from tests.bench.jobs import Job
+from tests.bench.scale_runs import PARTITIONS, Seen, look, preload, ready, rss, worker
 from tests.bench.workload import Event, Workload
 
 __all__ = ["overload"]
@@ -33,7 +33,7 @@ async def overload(at: Broker, minutes: float, say: Callable[[dict[str, Any]], N
     now_ms = int(time.time() * 1000)
     try:
         await preload(settings, Workload(CAPACITY_EVENTS, CUSTOMERS, 1, now_ms), b'"first-')
-        with running(OURS, settings, at.scratch / "overload", MAX_UNCOMMITTED) as job:
+        with worker(settings, at.scratch / "overload", MAX_UNCOMMITTED) as job:
             await ready(job)
             capacity = await _capacity(job)
             say({"phase": "capacity", "rate": round(capacity)})

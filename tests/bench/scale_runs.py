@@ -3,7 +3,8 @@
 import asyncio
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from typing import Any
 from stream.config import Settings
 from stream.engine.feed import open_feed
 from tests.bench import machine, scale_state
+from tests.bench.backlog import Backlogs
 from tests.bench.cluster import Broker, fresh, remove
-from tests.bench.contestants import METRICS_PORT, OURS, Job, running
+from tests.bench.contestants import OURS
+from tests.bench.jobs import Job, running
 from tests.bench.latency import MEASURED_S, WARM_S, steady
+from tests.bench.progress import METRICS_PORT
 from tests.bench.throughput import quiet
 from tests.bench.workload import Workload
 
-__all__ = ["Seen", "look", "preload", "rates", "ready", "restores", "rss", "sweeps"]
+__all__ = ["Seen", "look", "preload", "rates", "ready", "restores", "rss", "sweeps", "worker"]
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -55,6 +59,14 @@ def look(job: Job) -> Seen | None:
 
 def _address(job: Job, page: str) -> str:
     return f"http://127.0.0.1:{job.environment[METRICS_PORT]}/{page}"
+
+
+@contextmanager
+def worker(settings: Settings, scratch: Path, extra: Mapping[str, str]) -> Iterator[Job]:
+    """The real worker, until the block ends."""
+    scratch.mkdir()
+    with running(OURS.command, scratch, OURS.environment(settings, scratch) | dict(extra)) as job:
+        yield job
 
 
 async def ready(job: Job) -> float:
@@ -100,7 +112,7 @@ async def restores(at: Broker, sizes: list[int], rounds: int, say: Say) -> None:
             filled_s = await scale_state.fill(settings, lived, size)
             for number in range(rounds):
                 await quiet()
-                with running(OURS, settings, at.scratch / f"{size}-{number}", NO_SWEEP) as job:
+                with worker(settings, at.scratch / f"{size}-{number}", NO_SWEEP) as job:
                     ready_s = await ready(job)
                     at_ready = rss(job.pid)
                     await asyncio.sleep(8.0)
@@ -149,7 +161,7 @@ async def rates(at: Broker, sizes: list[int], n_events: int, active: int, rounds
 
 async def _drain(at: Broker, settings: Settings, n_events: int, run: str) -> dict[str, Any]:
     """Rate from the first look with events to the first with all; CPU within; scores per event."""
-    with running(OURS, settings, at.scratch / run, NO_SWEEP) as job:
+    with worker(settings, at.scratch / run, NO_SWEEP) as job:
         first: tuple[Seen, float, float] | None = None
         deadline = time.monotonic() + READY_S
         while True:
@@ -184,12 +196,13 @@ async def sweeps(at: Broker, size: int, loads: list[int], interval_s: int, round
     async def prepare(settings: Settings) -> None:
         await scale_state.fill(settings, lived, size, prefix="resident")
 
+    backlogs = Backlogs(at.scratch)
     for number in range(rounds):
         for rate in loads:
             for swept in (False, True) if number % 2 == 0 else (True, False):
                 workload = Workload(int(rate * (WARM_S + MEASURED_S)) + 1, 20_000, 3, _now_ms())
                 extra = {"KIZUNA_SWEEP_INTERVAL_S": str(interval_s)} if swept else NO_SWEEP
-                row = await steady(OURS, rate, workload, at, PARTITIONS, extra, prepare)
+                row = await steady(OURS, rate, backlogs.of(workload), at, PARTITIONS, extra, prepare)
                 say({"residents": size, "sweep_interval_s": interval_s if swept else "none", **row})
 
 

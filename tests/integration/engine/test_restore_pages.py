@@ -31,6 +31,9 @@ class Held:
         self.n_loaded = 0
         self.watermark_ms = 0
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     @property
     def n_rows(self) -> int:
         return len(self.rows)
