@@ -114,7 +114,7 @@ async def restores(at: Broker, sizes: list[int], rounds: int, say: Say) -> None:
                 await quiet()
                 with worker(settings, at.scratch / f"{size}-{number}", NO_SWEEP) as job:
                     ready_s = await ready(job)
-                    at_ready = rss(job.pid)
+                    at_ready, cpu_s = rss(job.pid), machine.cpu_s(job.pid)
                     await asyncio.sleep(8.0)
                     settled, seen = rss(job.pid), look(job)
                     peak = machine.peak_rss_mb(job.pid)
@@ -126,6 +126,7 @@ async def restores(at: Broker, sizes: list[int], rounds: int, say: Say) -> None:
                     {
                         "customers": size,
                         "ready_s": round(ready_s, 2),
+                        "cpu_ready_s": round(cpu_s, 2),
                         "rows": restored,
                         "restore_s": round(seconds, 2),
                         "rows_per_s": round(restored / seconds),
