@@ -24,7 +24,8 @@ __all__ = ["FETCH_BYTES", "Page", "parse", "read_log"]
 
 log = structlog.get_logger(__name__)
 
-FETCH_BYTES = 4 * 1024 * 1024
+FETCH_BYTES = 2 * 1024 * 1024
+AT_ONCE = 2  # partitions read side by side; what pages took stays with the process for good
 WAIT_MS = 100
 RETRY_S = 0.1
 READ_COMMITTED = 1
@@ -63,13 +64,17 @@ async def read_log(
         CorruptRecordException: a batch's checksum is wrong.
         OffsetOutOfRangeError: the log no longer begins where it did.
     """
-    running = {
-        asyncio.create_task(_fetch(client, part, start)): (part, start)
-        for part, (start, end) in spans.items()
-        if start < end
-    }
+    waiting = [part for part, (start, end) in spans.items() if start < end]
+    running: dict[asyncio.Task[tuple[bytes, list[tuple[int, int]]]], tuple[TopicPartition, int]] = {}
+
+    def ask(part: TopicPartition, offset: int) -> None:
+        running[asyncio.create_task(_fetch(client, part, offset))] = part, offset
+
     try:
-        while running:
+        while running or waiting:
+            while waiting and len(running) < AT_ONCE:
+                part = waiting.pop(0)
+                ask(part, spans[part][0])
             done, _ = await asyncio.wait(running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
             if not done:
                 yield None
@@ -78,8 +83,7 @@ async def read_log(
                 data, aborted = task.result()
                 page, batches = _batches(part, start, data)
                 if page.next_offset < spans[part][1]:
-                    again = asyncio.create_task(_fetch(client, part, page.next_offset))
-                    running[again] = (part, page.next_offset)
+                    ask(part, page.next_offset)
                     await asyncio.sleep(0)  # the request goes out before the page is worked on
                 parse(page, start, batches, aborted)
                 yield page
