@@ -54,6 +54,6 @@ class Pipeline(Protocol):
         """Score rows [start, stop) anew; effects only of what moved."""
         ...
 
-    def bands(self, table: Any, /) -> Mapping[tuple[str, str], int]:
-        """Customers by (score, band)."""
+    def bands(self, table: Any, start: int, stop: int, /) -> Mapping[tuple[str, str], int]:
+        """Customers of the rows [start, stop) by (score, band)."""
         ...

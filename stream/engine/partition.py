@@ -244,13 +244,15 @@ class Partition:
     async def _sweep_slice(self, start: int, stop: int) -> None:
         now = now_ms()
         self.ahead = True
+        began = monotonic()
         effects = self._pipeline.sweep(self.table, start, stop, now)
+        took_s = monotonic() - began
         if effects.changelog or effects.scores or effects.alerts or effects.alert_log or effects.dead_letters:
             await self._write(effects, self.durable)
             self._metrics.committed(effects, [], now)
         else:
             self.ahead = False
-        if self._sweep.done(stop, self.table.n_rows):
+        if self._sweep.done(start, stop, self.table.n_rows, took_s):
             self._metrics.sweeps += 1
         self._metrics.swept_rows += stop - start
 

@@ -6,9 +6,9 @@ statistics or layout stops it too: nothing is overwritten.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.config import Settings
 from stream.engine.contract import Table
+from stream.engine.pages import Page, read_log
 from stream.engine.topics import TopicNames
 from stream.errors import BrokerError, StateError
 from stream.state.layout import LAYOUT_VERSION
@@ -27,7 +28,7 @@ __all__ = ["Restored", "check_position", "log_reader", "restore"]
 log = structlog.get_logger(__name__)
 
 FETCH_BYTES = 8 * 1024 * 1024
-PROGRESS_S = 5.0
+PROGRESS_S = 3.0
 
 
 @dataclass(slots=True)
@@ -38,12 +39,50 @@ class Restored:
     position: Position | None = None
 
 
-@dataclass(slots=True)
 class _Progress:
-    started: float = field(default_factory=monotonic)
-    said: float = field(default_factory=monotonic)
-    moved: float = field(default_factory=monotonic)
-    rows: int = 0
+    """How far a restore is, said every few seconds."""
+
+    def __init__(self, spans: Mapping[Any, tuple[int, int]]) -> None:
+        self._started = self._said = self._moved = monotonic()
+        self._rows = 0
+        self._left = {part: end - start for part, (start, end) in spans.items() if end > start}
+        self._spans = spans
+        self._all = max(1, sum(self._left.values()))
+
+    def at(self, part: Any, offset: int, rows: int) -> None:
+        """Count a page."""
+        left = max(0, self._spans[part][1] - offset)
+        if left < self._left[part]:  # an empty answer is no progress
+            self._moved = monotonic()
+        self._rows += rows
+        self._left[part] = left
+
+    def watch(self, stall_s: float) -> None:
+        """Say how far it is, now and then.
+
+        Raises:
+            BrokerError: nothing came for too long.
+        """
+        now = monotonic()
+        if now - self._moved > stall_s:
+            names = ", ".join(f"{part.topic}-{part.partition}" for part, n in sorted(self._left.items()) if n)
+            raise BrokerError(
+                f"restore stalled for {stall_s:.0f} s at {names}",
+                hint="look at the brokers' logs, then start again",
+            )
+        if now - self._said > PROGRESS_S:
+            self._said = now
+            seconds = now - self._started
+            done = 1 - sum(self._left.values()) / self._all  # of offsets: compacted ones pass at once
+            log.info(
+                "restoring",
+                rows=self._rows,
+                rows_per_s=round(self._rows / seconds),
+                done=f"{done:.0%}",
+                seconds=round(seconds, 1),
+                seconds_left=round(seconds / done * (1 - done), 1) if done else None,
+                partitions_left=sum(n > 0 for n in self._left.values()),
+            )
 
 
 @asynccontextmanager
@@ -100,57 +139,34 @@ async def restore(reader: Any, settings: Settings, tables: Mapping[int, Table]) 
 
     Raises:
         StateError: rows of another layout, or torn.
-        BrokerError: no row for `restore_stall_s`.
+        KafkaError: a batch is corrupt, or the log was cut meanwhile.
+        BrokerError: no page for `restore_stall_s`.
     """
     topic = TopicNames.of(settings).changelog
     parts = [TopicPartition(topic, number) for number in tables]
     restored = {number: Restored() for number in tables}
-    reader.assign(parts)
     end = await reader.end_offsets(parts)
     beginning = await reader.beginning_offsets(parts)
-    left = {part for part in parts if end[part] > beginning[part]}
-    progress = _Progress()
-    while left:
-        pages = await reader.getmany(*left, timeout_ms=200)
-        for part, page in pages.items():
-            _load(tables[part.partition], restored[part.partition], page)
-            progress.rows += len(page)
-        left = {part for part in left if await reader.position(part) < end[part]}
-        _watch(progress, bool(pages), settings.restore_stall_s, left)
-        await asyncio.sleep(0)
+    spans = {part: (beginning[part], end[part]) for part in parts}
+    progress = _Progress(spans)
+    async for page in read_log(reader._client, spans, wait_s=min(1.0, settings.restore_stall_s)):
+        if page is not None:
+            _load(tables[page.part.partition], restored[page.part.partition], page)
+            progress.at(page.part, page.next_offset, len(page.keys))
+        progress.watch(settings.restore_stall_s)
+        await asyncio.sleep(0)  # heartbeats and /livez are of this loop
     return restored
 
 
-def _load(table: Table, restored: Restored, page: Sequence[Any]) -> None:
-    keys = [record.key for record in page]
-    values = [record.value for record in page]
+def _load(table: Table, restored: Restored, page: Page) -> None:
+    keys, values = page.keys, page.values
     if POSITION_KEY in keys:
         last = len(keys) - 1 - keys[::-1].index(POSITION_KEY)
         restored.position = Position.decode(values[last])
-        rows = [(key, value) for key, value in zip(keys, values, strict=True) if key != POSITION_KEY]
-        keys, values = [key for key, _ in rows], [value for _, value in rows]
+        rows = [i for i, key in enumerate(keys) if key != POSITION_KEY]
+        keys, values = [keys[i] for i in rows], [values[i] for i in rows]
     table.load(keys, values)
     restored.n_rows += len(keys)
-
-
-def _watch(progress: _Progress, moved: bool, stall_s: float, left: set[Any]) -> None:
-    now = monotonic()
-    if moved:
-        progress.moved = now
-    elif now - progress.moved > stall_s:
-        names = ", ".join(f"{part.topic}-{part.partition}" for part in sorted(left))
-        raise BrokerError(
-            f"restore stalled for {stall_s:.0f} s at {names}",
-            hint="look at the brokers' logs, then start again",
-        )
-    if now - progress.said > PROGRESS_S:
-        progress.said = now
-        log.info(
-            "restoring",
-            rows=progress.rows,
-            partitions_left=len(left),
-            seconds=round(now - progress.started, 1),
-        )
 
 
 def check_position(partition: int, restored: Restored, statistics: str) -> None:

@@ -199,9 +199,9 @@ class Pipeline:
         self._encode(table.key_list(rows), take(table.rows, rows), known, scores, [], now_ms, effects)
         return [value for _, value in effects.scores]
 
-    def bands(self, table: CustomerTable) -> dict[tuple[str, str], int]:
-        """Customers by (score, band) of their last published values; bands of a fifth of the scale."""
-        rows = table.rows[: table.n_rows]
+    def bands(self, table: CustomerTable, start: int, stop: int) -> dict[tuple[str, str], int]:
+        """Customers of the rows [start, stop) by (score, band) as last published; bands of a fifth."""
+        rows = table.rows[start : min(stop, table.n_rows)]
         published = rows["seq"] > 0
         risk = rows["risk_e4"][published]
         risk = risk[risk >= 0]

@@ -7,7 +7,7 @@ consumer and an idle partition's long poll would hold up the others'.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +69,13 @@ class _Cost:
 
 
 async def steady(
-    contestant: Contestant, rate: int, backlog: Backlog, at: Broker, partitions: int, extra: dict[str, str]
+    contestant: Contestant,
+    rate: int,
+    backlog: Backlog,
+    at: Broker,
+    partitions: int,
+    extra: dict[str, str],
+    prepare: Callable[[Settings], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
     """Measure one contestant at one rate, from a job that is warm and has no backlog.
 
@@ -80,9 +86,12 @@ async def steady(
         at: the Kafka.
         partitions: of every topic.
         extra: variables for the contestant.
+        prepare: called with the run's settings once its topics are there, before the job starts.
     """
     settings = await asyncio.to_thread(fresh, at, f"bench-{contestant.name}-steady-{rate}", partitions)
     try:
+        if prepare is not None:
+            await prepare(settings)
         await quiet()
         load = machine.load()
         with started(contestant, settings, at, extra) as job:

@@ -1,0 +1,142 @@
+"""Overload: three times what the worker can do, for minutes; then nothing more comes, and it drains.
+
+On two cores nobody can feed three times what an unhindered worker does. So the worker's steps are kept small
+(`MAX_UNCOMMITTED`), which costs it most of its rate and nothing of its ways; capacity is measured like that.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from stream.config import Settings
+from stream.engine.feed import Feed, open_feed
+from tests.bench.cluster import Broker, fresh, remove
+from tests.bench.jobs import Job
+from tests.bench.scale_runs import PARTITIONS, Seen, look, preload, ready, rss, worker
+from tests.bench.workload import Event, Workload
+
+__all__ = ["overload"]
+
+MAX_UNCOMMITTED = {"KIZUNA_MAX_UNCOMMITTED": "300"}
+CUSTOMERS = 20_000
+CAPACITY_EVENTS = 60_000
+TIMES = 3
+SAMPLE_S = 5.0
+DRAIN_S = 3600.0
+TICK_S = 0.01
+
+
+async def overload(at: Broker, minutes: float, say: Callable[[dict[str, Any]], None]) -> None:
+    """Measure the capacity, feed three times as much, watch; rows are samples, the last is the verdict."""
+    settings = await asyncio.to_thread(fresh, at, "scale-overload", PARTITIONS)
+    now_ms = int(time.time() * 1000)
+    try:
+        await preload(settings, Workload(CAPACITY_EVENTS, CUSTOMERS, 1, now_ms), b'"first-')
+        with worker(settings, at.scratch / "overload", MAX_UNCOMMITTED) as job:
+            await ready(job)
+            capacity = await _capacity(job)
+            say({"phase": "capacity", "rate": round(capacity)})
+            before = await _seen(job)
+            n_events = round(TIMES * capacity * minutes * 60)
+            workload = Workload(n_events, CUSTOMERS, 2, now_ms)
+            samples = [await _sample(job, "before", before, say)]
+            fed_s = await _feed(settings, workload, TIMES * capacity, job, before, samples, say)
+            over = time.monotonic()
+            while (samples[-1]["lag"]) > 0 or samples[-1]["events"] < n_events + CAPACITY_EVENTS:
+                if time.monotonic() - over > DRAIN_S:
+                    raise RuntimeError("the lag does not drain")
+                await asyncio.sleep(SAMPLE_S)
+                samples.append(await _sample(job, "drain", before, say))
+            say(_verdict(samples, n_events / fed_s, capacity, time.monotonic() - over))
+    finally:
+        await remove(settings)
+
+
+async def _capacity(job: Job) -> float:
+    """Events per second over the middle of the first backlog."""
+    marks: list[Seen] = []
+    while not marks or marks[-1]["events"] < CAPACITY_EVENTS:
+        job.check()
+        seen = await _seen(job)
+        if seen["events"] > 0 and (not marks or seen["events"] > marks[-1]["events"]):
+            marks.append(seen)
+        await asyncio.sleep(0.1)
+    first, last = marks[0], marks[-1]
+    return (last["events"] - first["events"]) / (last.time_s - first.time_s)
+
+
+async def _seen(job: Job) -> Seen:
+    while (seen := await asyncio.to_thread(look, job)) is None:
+        job.check()
+        await asyncio.sleep(0.1)
+    return seen
+
+
+async def _sample(
+    job: Job, phase: str, before: Seen, say: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    job.check()
+    seen = await _seen(job)
+    row = {
+        "phase": phase,
+        "at_s": round(seen.time_s - before.time_s, 1),
+        "rss_mb": round(rss(job.pid) / 2**20, 1),
+        "lag": int(seen["lag_records"]),
+        "events": int(seen["events"]),
+        "rebalances": int(seen["rebalances"] - before["rebalances"]),
+        "resets": int(seen["partition_resets"]),
+        "ready": int(seen["partitions_ready"]),
+    }
+    say(row)
+    return row
+
+
+async def _feed(
+    settings: Settings,
+    workload: Workload,
+    rate: float,
+    job: Job,
+    before: Seen,
+    samples: list[dict[str, Any]],
+    say: Callable[[dict[str, Any]], None],
+) -> float:
+    """Send all of it at the rate; returns how long that took."""
+    began = sampled = time.monotonic()
+    async with open_feed(settings) as feed:
+        events = workload.events()
+        n_sent = 0
+        while n_sent < workload.n_events:
+            due = min(workload.n_events, int((time.monotonic() - began) * rate) + 1)
+            n_sent = await _send(feed, events, n_sent, min(due, n_sent + 2_000))
+            if time.monotonic() - sampled > SAMPLE_S:
+                sampled = time.monotonic()
+                samples.append(await _sample(job, "overload", before, say))
+            await asyncio.sleep(TICK_S if n_sent >= due else 0)
+        await feed.flush()
+    return time.monotonic() - began
+
+
+async def _send(feed: Feed, events: Iterator[Event], n_sent: int, due: int) -> int:
+    while n_sent < due:
+        event = next(events)
+        await feed.send(event.key, event.value)
+        n_sent += 1
+    await feed.post()
+    return n_sent
+
+
+def _verdict(samples: list[dict[str, Any]], fed: float, capacity: float, drain_s: float) -> dict[str, Any]:
+    during = [row["rss_mb"] for row in samples if row["phase"] == "overload"]
+    early, late = during[: len(during) // 3], during[-(len(during) // 3) :]
+    return {
+        "phase": "verdict",
+        "rate": round(fed),
+        "times_capacity": round(fed / capacity, 2),
+        "rss_first_third_mb": max(early, default=0.0),
+        "rss_last_third_mb": max(late, default=0.0),
+        "most_lag": max(row["lag"] for row in samples),
+        "rebalances": samples[-1]["rebalances"],
+        "resets": samples[-1]["resets"],
+        "drain_s": round(drain_s, 1),
+    }
