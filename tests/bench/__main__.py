@@ -129,10 +129,10 @@ def _peers(text: str) -> list[Contestant]:
 
 
 def _natural(text: str) -> int:
-    number = int(text.replace(",", "").replace("_", ""))
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    digits = text.replace(",", "").replace("_", "")
+    if not digits.isdecimal() or int(digits) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(digits)
 
 
 def _rates(text: str) -> tuple[Load, ...]:
