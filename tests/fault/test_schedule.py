@@ -12,8 +12,6 @@ SCHEDULE = (
     "worker_kill",
     "net_half_open",
     "producer_fenced",
-    "workers_scale",
-    "net_cut",
     "broker_kill",
     "net_dead",
     "clock_jump",
