@@ -1,6 +1,7 @@
 """What is broken: one Kafka, three ways to it, each a bad network on demand, and a disk where allowed."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from stream.config import Settings, load
 from stream.engine.topics import create_topics
 from stream.local.broker import LocalKafka
+from stream.local.failure import PortTakenError
 from stream.local.ports import HOST, free_ports
 from stream.local.properties import Behind
 from tests.fault.disk import SmallDisk
@@ -18,6 +20,7 @@ __all__ = ["SLOTS", "Cluster", "cluster"]
 
 SLOTS = 3
 DISK_MB = 2_000
+ATTEMPTS = 3
 KEEP_ALL = {"scores": {"min.compaction.lag.ms": "86400000"}}  # the judge reads chains without a gap
 
 
@@ -62,18 +65,33 @@ async def cluster(directory: Path, jars: Path, *, own_disk: bool) -> AsyncIterat
         jars: where Kafka's are kept.
         own_disk: try to give the broker one.
     """
-    ports = free_ports()
-    behind = [Behind(port, port + 1) for port in (next(ports) for _ in range(SLOTS))]
     async with AsyncExitStack() as stack:
+        disk = stack.enter_context(_disk(directory, own_disk))
+        for attempt in range(ATTEMPTS):
+            try:
+                made = await _started(stack, directory, jars, disk)
+                break
+            except PortTakenError:  # between looking and taking, somebody else took one of eight
+                if attempt + 1 == ATTEMPTS:
+                    raise
+        await asyncio.to_thread(create_topics, made.settings, KEEP_ALL)
+        yield made
+
+
+async def _started(stack: AsyncExitStack, directory: Path, jars: Path, disk: SmallDisk | str) -> Cluster:
+    ports = free_ports()
+    for _ in range(random.randrange(20)):  # who starts at the same moment looks elsewhere
+        next(ports)
+    behind = [Behind(port, port + 1) for port in (next(ports) for _ in range(SLOTS))]
+    async with AsyncExitStack() as part:
         proxies = [
             # Before Kafka, which takes seconds: whoever looks for free ports meanwhile sees these taken.
-            await stack.enter_async_context(Proxy(listen=each.advertised, to=each.port))
+            await part.enter_async_context(Proxy(listen=each.advertised, to=each.port))
             for each in behind
         ]
-        disk = stack.enter_context(_disk(directory, own_disk))
         kafka = LocalKafka(directory, jars=jars, port=next(ports), behind=behind, heap="512m")
-        stack.callback(kafka.stop)
+        part.callback(kafka.stop)
         await asyncio.to_thread(kafka.start)
-        settings = load(bootstrap=kafka.bootstrap, app_id="soak", topic_prefix="soak-", partitions=4)
-        await asyncio.to_thread(create_topics, settings, KEEP_ALL)
-        yield Cluster(settings, kafka, tuple(proxies), tuple(each.advertised for each in behind), disk)
+        stack.push_async_callback(part.pop_all().aclose)
+    settings = load(bootstrap=kafka.bootstrap, app_id="soak", topic_prefix="soak-", partitions=4)
+    return Cluster(settings, kafka, tuple(proxies), tuple(each.advertised for each in behind), disk)
