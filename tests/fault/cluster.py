@@ -67,15 +67,18 @@ async def cluster(directory: Path, jars: Path, *, own_disk: bool) -> AsyncIterat
     """
     async with AsyncExitStack() as stack:
         disk = stack.enter_context(_disk(directory, own_disk))
-        for attempt in range(ATTEMPTS):
-            try:
-                made = await _started(stack, directory, jars, disk)
-                break
-            except PortTakenError:  # between looking and taking, somebody else took one of eight
-                if attempt + 1 == ATTEMPTS:
-                    raise
+        made = await _somewhere(stack, directory, jars, disk)
         await asyncio.to_thread(create_topics, made.settings, KEEP_ALL)
         yield made
+
+
+async def _somewhere(stack: AsyncExitStack, directory: Path, jars: Path, disk: SmallDisk | str) -> Cluster:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await _started(stack, directory, jars, disk)
+        except (PortTakenError, OSError):  # between looking and taking, somebody else took one of eight
+            continue
+    return await _started(stack, directory, jars, disk)
 
 
 async def _started(stack: AsyncExitStack, directory: Path, jars: Path, disk: SmallDisk | str) -> Cluster:

@@ -11,9 +11,9 @@ __all__ = ["StallClock"]
 class StallClock:
     """Told now and then what is written and what is committed; knows the longest wait since a mark.
 
-    A wait counts from the last look at which the record was not yet in the source, or from the mark if that is
-    later, to the first look that finds it committed: too long by two looks at most, never too short. While a
-    broker is away nobody can look, and all that is written then counts from before.
+    A wait counts from the last look at which the record was not yet in the source, or from the mark if that
+    is later, to the first look that finds it committed: too long by two looks at most, never too short. While
+    a broker is away nobody can look, and all that is written then counts from before.
     """
 
     _looked_s: float | None = None

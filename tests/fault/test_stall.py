@@ -38,7 +38,7 @@ def test_without_new_records_there_is_no_stall() -> None:
 
 
 def test_what_is_written_while_nobody_can_look_counts_from_before() -> None:
-    """A broker away from second 1 to 13: what was sent into it had to wait so long, though committed at once."""
+    """A broker away from second 1 to 13: what was sent meanwhile had to wait so long."""
     clock = StallClock()
     clock.look(0.0, {0: 100}, {0: 100})
     clock.mark("outage", 1.0)
