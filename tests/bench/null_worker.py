@@ -10,6 +10,7 @@ from typing import Any
 
 from stream.bootstrap import run_worker
 from stream.config import load
+from stream.engine.contract import Table
 from stream.errors import KizunaError
 from stream.pipeline import Effects
 from stream.pipeline.decode import decode
@@ -22,6 +23,9 @@ class NoTable:
         self.watermark_ms = 0
         self.n_rows = 0
 
+    def __len__(self) -> int:
+        return 0
+
     def load(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """There are no rows to restore."""
 
@@ -32,7 +36,7 @@ class NullPipeline:
     statistics = "null"
     model_version = "null"
 
-    def new_table(self) -> NoTable:
+    def new_table(self) -> Table:
         return NoTable()
 
     def step(
