@@ -161,7 +161,7 @@ async def restore(reader: Any, settings: Settings, tables: Mapping[int, Table]) 
 
 
 def _give_back() -> None:
-    """Return to the system what pages and outgrown indexes left free, some 20 bytes a customer, where C can."""
+    """Return to the system the memory that pages and outgrown indexes left free, where libc can."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
