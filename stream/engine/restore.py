@@ -169,11 +169,10 @@ def _give_back() -> None:
 
 def _load(table: Table, restored: Restored, page: Page) -> None:
     keys, values = page.keys, page.values
-    if POSITION_KEY in keys:
-        last = len(keys) - 1 - keys[::-1].index(POSITION_KEY)
-        restored.position = Position.decode(values[last])
-        rows = [i for i, key in enumerate(keys) if key != POSITION_KEY]
-        keys, values = [keys[i] for i in rows], [values[i] for i in rows]
+    while POSITION_KEY in keys:  # one per transaction, so few; the last one counts
+        at = keys.index(POSITION_KEY)
+        restored.position = Position.decode(values[at])
+        del keys[at], values[at]
     table.load(keys, values)
     restored.n_rows += len(keys)
 

@@ -20,8 +20,8 @@ from tests.bench.workload import Event, Workload
 
 __all__ = ["overload"]
 
-MAX_UNCOMMITTED = {"KIZUNA_MAX_UNCOMMITTED": "300"}
-CAPACITY_EVENTS = 200_000
+MAX_UNCOMMITTED = {"KIZUNA_MAX_UNCOMMITTED": "40"}
+CAPACITY_EVENTS = 100_000
 TIMES = 3
 SAMPLE_S = 5.0
 DRAIN_S = 3600.0
