@@ -6,6 +6,7 @@ statistics or layout stops it too: nothing is overwritten.
 """
 
 import asyncio
+import ctypes
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -155,16 +156,23 @@ async def restore(reader: Any, settings: Settings, tables: Mapping[int, Table]) 
             progress.at(page.part, page.next_offset, len(page.keys))
         progress.watch(settings.restore_stall_s)
         await asyncio.sleep(0)  # heartbeats and /livez are of this loop
+    _give_back()
     return restored
+
+
+def _give_back() -> None:
+    """Return to the system the memory that pages and outgrown indexes left free, where libc can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _load(table: Table, restored: Restored, page: Page) -> None:
     keys, values = page.keys, page.values
-    if POSITION_KEY in keys:
-        last = len(keys) - 1 - keys[::-1].index(POSITION_KEY)
-        restored.position = Position.decode(values[last])
-        rows = [i for i, key in enumerate(keys) if key != POSITION_KEY]
-        keys, values = [keys[i] for i in rows], [values[i] for i in rows]
+    while POSITION_KEY in keys:  # one per transaction, so few; the last one counts
+        at = keys.index(POSITION_KEY)
+        restored.position = Position.decode(values[at])
+        del keys[at], values[at]
     table.load(keys, values)
     restored.n_rows += len(keys)
 

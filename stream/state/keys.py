@@ -110,17 +110,19 @@ class KeyIndex(Mapping[bytes, int]):
         missing = np.flatnonzero(rows < 0)
         if not len(missing):
             return rows, missing
-        first: dict[bytes, int] = {}
-        for i in missing.tolist():
-            first.setdefault(keys[i], i)
-        chosen = np.fromiter(first.values(), np.int64, len(first))
+        names = keys if len(missing) == len(keys) else [keys[i] for i in missing.tolist()]
+        first = dict.fromkeys(names)
+        chosen = missing
+        if len(first) < len(names):  # some are named more than once
+            places = dict(zip(reversed(names), reversed(missing.tolist()), strict=True))
+            chosen = np.array([places[key] for key in first], np.int64)
         fresh = self._given(words[chosen])
         self._enter((hashes[chosen] << HALF) | (fresh + 1).view(np.uint64))
         if len(fresh) == len(missing):
             rows[missing] = fresh
         else:
             row_of = dict(zip(first, fresh.tolist(), strict=True))
-            rows[missing] = [row_of[keys[i]] for i in missing.tolist()]
+            rows[missing] = [row_of[key] for key in names]
         return rows, fresh
 
     def remove(self, key: bytes) -> int | None:

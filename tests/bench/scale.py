@@ -4,10 +4,12 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from stream.config import load
@@ -21,6 +23,8 @@ RESULTS = Path(__file__).parent / "results"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one part of the scale bench; exit code 0, or 130 when interrupted."""
     options = _parse(arguments)
+    signal.signal(signal.SIGINT, _interrupt)  # also where a shell has it ignored
+    signal.signal(signal.SIGTERM, _interrupt)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of topics just made
     try:
         with broker(load()) as at:
@@ -41,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(_page(result))
     print(f"written: {stem.relative_to(ROOT)}.md and .json")
     return 0
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -76,7 +84,7 @@ async def _run(options: argparse.Namespace, at: Broker) -> list[dict[str, Any]]:
     elif options.part == "sweep":
         await scale_runs.sweeps(at, options.customers[0], options.load, options.interval, options.rounds, say)
     else:
-        await scale_overload.overload(at, options.minutes, say)
+        await scale_overload.overload(at, options.customers[0], options.minutes, say)
     return found
 
 

@@ -1,45 +1,50 @@
 """Overload: three times what the worker can do, for minutes; then nothing more comes, and it drains.
 
-On two cores nobody can feed three times what an unhindered worker does. So the worker's steps are kept small
-(`MAX_UNCOMMITTED`), which costs it most of its rate and nothing of its ways; capacity is measured like that.
+The customers are many residents: few busy ones would make the state itself grow, by what overflows their
+rows. On two cores nobody can feed three times what an unhindered worker does: so it is given a share of its
+core, stopped and let go many times a second as a CPU quota does it, and its capacity is measured like that.
 """
 
 import asyncio
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from stream.config import Settings
 from stream.engine.feed import Feed, open_feed
+from tests.bench import scale_state
 from tests.bench.cluster import Broker, fresh, remove
 from tests.bench.jobs import Job
-from tests.bench.scale_runs import PARTITIONS, Seen, look, preload, ready, rss, worker
+from tests.bench.scale_runs import NO_SWEEP, PARTITIONS, Seen, look, preload, rss, worker
 from tests.bench.workload import Event, Workload
 
 __all__ = ["overload"]
 
-MAX_UNCOMMITTED = {"KIZUNA_MAX_UNCOMMITTED": "300"}
-CUSTOMERS = 20_000
-CAPACITY_EVENTS = 60_000
+SHARE = 0.2  # of the time the worker may run
+PERIOD_S = 0.05
+CAPACITY_EVENTS = 100_000
 TIMES = 3
 SAMPLE_S = 5.0
 DRAIN_S = 3600.0
 TICK_S = 0.01
 
 
-async def overload(at: Broker, minutes: float, say: Callable[[dict[str, Any]], None]) -> None:
+async def overload(at: Broker, residents: int, minutes: float, say: Callable[[dict[str, Any]], None]) -> None:
     """Measure the capacity, feed three times as much, watch; rows are samples, the last is the verdict."""
     settings = await asyncio.to_thread(fresh, at, "scale-overload", PARTITIONS)
     now_ms = int(time.time() * 1000)
     try:
-        await preload(settings, Workload(CAPACITY_EVENTS, CUSTOMERS, 1, now_ms), b'"first-')
-        with worker(settings, at.scratch / "overload", MAX_UNCOMMITTED) as job:
-            await ready(job)
+        await scale_state.fill(settings, scale_state.rows(now_ms), residents)
+        await preload(settings, Workload(CAPACITY_EVENTS, residents, 1, now_ms), b'"first-')
+        with worker(settings, at.scratch / "overload", NO_SWEEP) as job, throttled(job):
             capacity = await _capacity(job)
             say({"phase": "capacity", "rate": round(capacity)})
             before = await _seen(job)
             n_events = round(TIMES * capacity * minutes * 60)
-            workload = Workload(n_events, CUSTOMERS, 2, now_ms)
+            workload = Workload(n_events, residents, 2, now_ms)
             samples = [await _sample(job, "before", before, say)]
             fed_s = await _feed(settings, workload, TIMES * capacity, job, before, samples, say)
             over = time.monotonic()
@@ -51,6 +56,27 @@ async def overload(at: Broker, minutes: float, say: Callable[[dict[str, Any]], N
             say(_verdict(samples, n_events / fed_s, capacity, time.monotonic() - over))
     finally:
         await remove(settings)
+
+
+@contextmanager
+def throttled(job: Job) -> Iterator[None]:
+    """The worker runs for `SHARE` of each period only, until the block ends."""
+    over = threading.Event()
+
+    def pace() -> None:
+        while not over.is_set() and job.process.poll() is None:
+            job.process.send_signal(signal.SIGSTOP)
+            time.sleep(PERIOD_S * (1 - SHARE))
+            job.process.send_signal(signal.SIGCONT)
+            time.sleep(PERIOD_S * SHARE)
+
+    thread = threading.Thread(target=pace, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 async def _capacity(job: Job) -> float:

@@ -21,7 +21,19 @@ from tests.bench.progress import METRICS_PORT
 from tests.bench.throughput import quiet
 from tests.bench.workload import Workload
 
-__all__ = ["Seen", "look", "preload", "rates", "ready", "restores", "rss", "sweeps", "worker"]
+__all__ = [
+    "NO_SWEEP",
+    "PARTITIONS",
+    "Seen",
+    "look",
+    "preload",
+    "rates",
+    "ready",
+    "restores",
+    "rss",
+    "sweeps",
+    "worker",
+]
 
 Say = Callable[[dict[str, Any]], None]
 

@@ -19,7 +19,7 @@ from stream.pipeline import Effects, Pipeline
 from stream.pipeline.record import Record
 from stream.state.layout import LAYOUT_VERSION
 from stream.state.position import Position
-from tests.bench.workload import Workload
+from tests.bench.workload import DAYS, Workload
 
 __all__ = ["Lived", "fill", "name", "partition_of", "rows"]
 
@@ -61,8 +61,12 @@ def name(customer: int, prefix: str = "customer") -> bytes:
     return f"{prefix}-{customer:06d}".encode()
 
 
-def rows(end_ms: int, seed: int = 11) -> Lived:
-    """Rows of `BASE_CUSTOMERS` after a month with `EVENTS_EACH` events on average."""
+def rows(now_ms: int, seed: int = 11) -> Lived:
+    """Rows of `BASE_CUSTOMERS` after a month with `EVENTS_EACH` events on average.
+
+    The month ended before the one of a `Workload` that ends now: nobody lives through the same month twice.
+    """
+    end_ms = now_ms - (DAYS + 2) * 86_400_000
     pipeline = Pipeline(parameters.load(), alert_rules.load())
     table = pipeline.new_table()
     workload = Workload(BASE_CUSTOMERS * EVENTS_EACH, BASE_CUSTOMERS, seed, end_ms)
