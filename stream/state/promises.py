@@ -15,7 +15,7 @@ from stream.model.columns import Floats, Ints
 from stream.model.evidence import CAUSES
 from stream.model.parameters import Parameters
 from stream.state.layout import PROMISE_SLOTS, put_promises, take_promises
-from stream.state.tail import Tail
+from stream.state.tail import Tails
 
 __all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of"]
 
@@ -73,7 +73,7 @@ class Steps(NamedTuple):
         )
 
 
-def apply(store: NDArray[np.void], tails: dict[int, Tail], steps: Steps, parameters: Parameters) -> None:
+def apply(store: NDArray[np.void], tails: Tails, steps: Steps, parameters: Parameters) -> None:
     """Merge promise events into the ledgers."""
     order = np.argsort(steps.rows, kind="stable")
     _, start, count = np.unique(steps.rows[order], return_index=True, return_counts=True)
@@ -82,9 +82,7 @@ def apply(store: NDArray[np.void], tails: dict[int, Tail], steps: Steps, paramet
         _merge_distinct(store, tails, steps.of(order[rank == turn]), parameters)
 
 
-def _merge_distinct(
-    store: NDArray[np.void], tails: dict[int, Tail], steps: Steps, parameters: Parameters
-) -> None:
+def _merge_distinct(store: NDArray[np.void], tails: Tails, steps: Steps, parameters: Parameters) -> None:
     """One event for each of n different rows."""
     rows = steps.rows
     ledger = take_promises(store, rows)
@@ -103,10 +101,12 @@ def _merge_distinct(
             _fold(store, rows[replace], ledger[replace, oldest], parameters)
             ledger[replace, oldest] = np.zeros((), model.PROMISE)
         elsewhere = np.flatnonzero(~found & (spilled | ~(placed | replace)))
-        in_tail = _places_in_tails(store, tails, elsewhere, steps, placed, parameters)
-        events = np.array(list(in_tail), np.int64)
+        events, places = _places_in_tails(store, tails, elsewhere, steps, placed, parameters)
         slot[events] = -1
-        _merge_in_tails(tails, in_tail, steps.of(events))
+        if len(events):
+            chosen = tails.at(places)
+            _merge(chosen, steps.of(events))
+            tails.put(places, chosen)
     here = np.flatnonzero(slot >= 0)
     chosen = ledger[here, slot[here]]
     _merge(chosen, steps.of(here))
@@ -129,74 +129,74 @@ def _settled(promises: NDArray[np.void], time_s: NDArray[np.uint32]) -> NDArray[
     return over & (untouched + np.uint32(SETTLED_S) < time_s)
 
 
-def _spilled(tails: dict[int, Tail], rows: Ints) -> NDArray[np.bool_]:
+def _spilled(tails: Tails, rows: Ints) -> NDArray[np.bool_]:
     """Mask of rows that have promises in their tail."""
     if not tails:
         return np.zeros(len(rows), np.bool_)
-    return np.array([row in tails and len(tails[row].promises) > 0 for row in rows.tolist()], np.bool_)
+    found = map(tails.get, rows.tolist())
+    return np.array([tail is not None and len(tail.places) > 0 for tail in found], np.bool_)
 
 
 def _places_in_tails(
     store: NDArray[np.void],
-    tails: dict[int, Tail],
+    tails: Tails,
     events: Ints,
     steps: Steps,
     has_room: NDArray[np.bool_],
     parameters: Parameters,
-) -> dict[int, int]:
+) -> tuple[Ints, Ints]:
     """Where each event's promise is in its row's tail; new ones are made there if the row has no room.
 
     Returns:
-        Position by event; an event is missing if its promise is not in the tail and the row has room for it.
+        (events, places); an event is missing if its promise is not in the tail and the row has room for it.
     """
     places: dict[int, int] = {}
-    for i in events.tolist():
-        row = int(steps.rows[i])
+    missing: list[int] = []
+    refs = steps.ref[events].tolist()
+    for i, row, ref in zip(events.tolist(), steps.rows[events].tolist(), refs, strict=True):
         tail = tails.get(row)
-        if tail is None:
-            tail = tails[row] = Tail()
-        at = np.flatnonzero(tail.promises["ref"] == steps.ref[i])
-        if len(at):
-            places[i] = int(at[0])
-            continue
-        settled = _settled(tail.promises, steps.time_s[i : i + 1])
-        if settled.any():
-            _fold(store, np.full(int(settled.sum()), row), tail.promises[settled], parameters)
-            tail.promises = tail.promises[~settled]
+        place = tail.places.get(ref) if tail is not None else None
+        if place is None:
+            missing.append(i)
+        else:
+            places[i] = place
+    if missing:
+        _fold_settled(store, tails, steps.of(np.array(missing)), parameters)
+    for i in missing:
+        row, ref = int(steps.rows[i]), int(steps.ref[i])
         if not has_room[i]:
-            if len(tail.promises) >= MAX_SPILLED:
-                _break_oldest(store, tail, row, int(steps.time_s[i]), parameters)
-            entry = np.zeros(1, model.PROMISE)
-            tail.promises = _joined([tail.promises, entry])
-            places[i] = len(tail.promises) - 1
-        elif not len(tail.promises) and not tail.days:
-            del tails[row]
-    return places
+            tail = tails.tail(row)
+            if len(tail.places) >= MAX_SPILLED:
+                _break_oldest(store, tails, row, int(steps.time_s[i]), parameters)
+            places[i] = tails.add(tail, ref)
+        elif (tail := tails.get(row)) is not None and not tail.places and not tail.days:
+            tails.forget(row)
+    n = len(places)
+    return np.fromiter(places, np.int64, n), np.fromiter(places.values(), np.int64, n)
 
 
-def _break_oldest(store: NDArray[np.void], tail: Tail, row: int, time_s: int, parameters: Parameters) -> None:
+def _fold_settled(store: NDArray[np.void], tails: Tails, steps: Steps, parameters: Parameters) -> None:
+    """Fold what is settled in the tails of events, of different rows, that look for another promise there."""
+    promises, size = tails.promises(steps.rows.tolist())
+    settled = _settled(promises, np.repeat(steps.time_s, size))
+    if not settled.any():
+        return
+    rows = np.repeat(steps.rows, size)[settled]
+    _fold(store, rows, promises[settled], parameters)
+    for row, ref in zip(rows.tolist(), promises["ref"][settled].tolist(), strict=True):
+        tails.drop(tails[row], [ref])
+
+
+def _break_oldest(
+    store: NDArray[np.void], tails: Tails, row: int, time_s: int, parameters: Parameters
+) -> None:
     """Count the oldest promise of a full tail as broken; a row must not outgrow what Kafka takes."""
-    oldest = int(tail.promises["opened"].argmin())
-    broken = tail.promises[oldest : oldest + 1].copy()
+    promises, _ = tails.promises([row])
+    oldest = int(promises["opened"].argmin())
+    broken = promises[oldest : oldest + 1].copy()
     broken["failed"], broken["closed"] = 1, np.maximum(broken["closed"], np.uint32(time_s))
     _fold(store, np.array([row]), broken, parameters)
-    tail.promises = np.delete(tail.promises, oldest)
-
-
-def _merge_in_tails(tails: dict[int, Tail], places: dict[int, int], steps: Steps) -> None:
-    """Merge events, of different rows, into the promises at their places; all tails at once."""
-    if not places:
-        return
-    homes = [(tails[row].promises, at) for row, at in zip(steps.rows.tolist(), places.values(), strict=True)]
-    chosen = _joined([promises[at : at + 1] for promises, at in homes])
-    _merge(chosen, steps)
-    for (promises, at), merged in zip(homes, chosen.view(np.uint64).reshape(len(homes), -1), strict=True):
-        promises[at : at + 1].view(np.uint64)[:] = merged
-
-
-def _joined(parts: list[NDArray[np.void]]) -> NDArray[np.void]:
-    """Concatenated promises; by words, because NumPy compares the fields of structured arrays one by one."""
-    return np.concatenate([part.view(np.uint64) for part in parts]).view(model.PROMISE)
+    tails.drop(tails[row], broken["ref"].tolist())
 
 
 def _fold(store: NDArray[np.void], rows: Ints, settled: NDArray[np.void], parameters: Parameters) -> None:
@@ -209,7 +209,7 @@ def _fold(store: NDArray[np.void], rows: Ints, settled: NDArray[np.void], parame
 
 
 def evidence_of(
-    store: NDArray[np.void], tails: dict[int, Tail], rows: Ints, now_ms: int, parameters: Parameters
+    store: NDArray[np.void], tails: Tails, rows: Ints, now_ms: int, parameters: Parameters
 ) -> PromiseSums:
     """Everything that the promises of n rows say at a time."""
     n = len(rows)
@@ -231,20 +231,17 @@ def evidence_of(
     return sums
 
 
-def _add_tails(
-    sums: PromiseSums, tails: dict[int, Tail], rows: Ints, now_ms: int, parameters: Parameters
-) -> None:
+def _add_tails(sums: PromiseSums, tails: Tails, rows: Ints, now_ms: int, parameters: Parameters) -> None:
     """Add what the promises in the tails say, all at once."""
     where = np.flatnonzero(_spilled(tails, rows))
     if not len(where):
         return
-    parts = [tails[row].promises for row in rows[where].tolist()]
-    owner = np.repeat(where, [len(part) for part in parts])
-    promises = _joined(parts)
+    promises, size = tails.promises(rows[where].tolist())
+    owner, start = np.repeat(where, size), np.cumsum(size) - size
     good, bad = model.evidence(promises, parameters)
     late = model.overdue(promises, now_ms, parameters)
-    np.add.at(sums.positive, owner, good)
-    np.add.at(sums.negative, owner, bad)
+    sums.positive[where] += np.add.reduceat(good, start, axis=0)
+    sums.negative[where] += np.add.reduceat(bad, start, axis=0)
     kind = np.where(promises["kind"] == model.Kind.DELIVERY, 0, 1)
     np.add.at(sums.overdue, (owner, kind), late)
     np.add.at(sums.n_overdue, owner, late > 0.0)

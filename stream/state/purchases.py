@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from stream.model.columns import Ints
 from stream.state.layout import DAY_SLOTS
-from stream.state.tail import Tail
+from stream.state.tail import Tails
 
 __all__ = ["add_days"]
 
 
-def add_days(store: NDArray[np.void], tails: dict[int, Tail], rows: Ints, days: NDArray[np.uint16]) -> None:
+def add_days(store: NDArray[np.void], tails: Tails, rows: Ints, days: NDArray[np.uint16]) -> None:
     """Add one purchase day per event; idempotent, commutative.
 
     Args:
@@ -40,7 +40,7 @@ def add_days(store: NDArray[np.void], tails: dict[int, Tail], rows: Ints, days: 
     _lower_first_day(store, touched, new_days[start])
 
 
-def _add_to_full_row(store: NDArray[np.void], tails: dict[int, Tail], row: int, day: int) -> None:
+def _add_to_full_row(store: NDArray[np.void], tails: Tails, row: int, day: int) -> None:
     """Slow path: the row's slots are (nearly) used up; the oldest day moves to the tail."""
     days = store["days"][row]
     n_days = int(store["n_days"][row])
@@ -48,11 +48,9 @@ def _add_to_full_row(store: NDArray[np.void], tails: dict[int, Tail], row: int, 
         days[n_days] = day
         store["n_days"][row] = n_days + 1
         return
-    tail = tails.get(row)
-    if tail is not None and day in tail.days:
+    tail = tails.tail(row)
+    if day in tail.days:
         return
-    if tail is None:
-        tail = tails[row] = Tail()
     oldest = int(days.argmin())
     if day > days[oldest]:
         tail.days.add(int(days[oldest]))

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from stream.errors import StateError
 from stream.model.columns import Ints
-from stream.state import tail as tail_codec
 from stream.state.keys import KeyIndex
 from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, extend, grown, put, take
-from stream.state.tail import Tail
+from stream.state.tail import Tails
 
 __all__ = ["CustomerTable"]
 
@@ -31,7 +30,7 @@ class CustomerTable:
     def __init__(self, statistics: str) -> None:
         self.statistics = statistics
         self.rows: NDArray[np.void] = np.zeros(1024, ROW)
-        self.tails: dict[int, Tail] = {}
+        self.tails = Tails()
         self.index = KeyIndex()
         self.watermark_ms = 0
         self._blank = np.zeros((), ROW)
@@ -68,7 +67,7 @@ class CustomerTable:
         """Forget a customer; its row is used again. Unknown keys are ignored."""
         row = self.index.remove(key)
         if row is not None:
-            self.tails.pop(row, None)
+            self.tails.forget(row)
             self.rows[row] = np.zeros((), ROW)
 
     def live(self, start: int, stop: int) -> Ints:
@@ -85,10 +84,9 @@ class CustomerTable:
         size = ROW.itemsize
         values = [data[i : i + size] for i in range(0, len(data), size)]
         if self.tails:
-            for i, row in enumerate(rows.tolist()):
-                tail = self.tails.get(row)
-                if tail is not None:
-                    values[i] += tail_codec.encode(tail)
+            with_tail = [(i, row) for i, row in enumerate(rows.tolist()) if row in self.tails]
+            for (i, _), tail in zip(with_tail, self.tails.encode([row for _, row in with_tail]), strict=True):
+                values[i] += tail
         return values
 
     def load(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
@@ -125,9 +123,9 @@ class CustomerTable:
             return
         for row, value in zip(rows.tolist(), present, strict=True):
             if len(value) > size:
-                self.tails[row] = tail_codec.decode(value[size:])
+                self.tails.decode(row, value[size:])
             else:
-                self.tails.pop(row, None)
+                self.tails.forget(row)
 
     def _check(self, loaded: NDArray[np.void]) -> None:
         if not (loaded["magic"] == MAGIC).all():

@@ -1,24 +1,26 @@
 """What does not fit a fixed row: older purchase days and further open promises of a busy customer.
 
 Kept beside the rows, written behind the row's bytes in the changelog, so nothing is forgotten because a
-slot was full.
+slot was full. All promises beyond the rows' slots lie in one array, so that those of many customers are
+merged and judged at once; a tail only knows the places of its own.
 """
 
+import struct
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream.errors import StateError
+from stream.model.columns import Ints
 from stream.model.promises import PROMISE
 
-__all__ = ["Tail", "decode", "encode"]
+__all__ = ["Tail", "Tails"]
 
-_COUNTS = np.dtype([("days", "<u4"), ("promises", "<u4")])
-
-
-def _no_promises() -> NDArray[np.void]:
-    return np.zeros(0, PROMISE)
+_COUNTS = struct.Struct("<II")  # days, promises
+_WORDS = PROMISE.itemsize // 8
 
 
 @dataclass(slots=True)
@@ -27,38 +29,98 @@ class Tail:
 
     Attributes:
         days: purchase days older than those in the row (`columns.day_number`).
-        promises: promises for which the row had no slot.
+        places: of the promises for which the row had no slot, by their `ref`, oldest entry first.
     """
 
     days: set[int] = field(default_factory=set)
-    promises: NDArray[np.void] = field(default_factory=_no_promises)
+    places: dict[int, int] = field(default_factory=dict)
 
 
-def encode(tail: Tail) -> bytes:
-    """Bytes that follow the row: counts, days ascending, promises in order."""
-    counts = np.zeros(1, _COUNTS)
-    counts["days"], counts["promises"] = len(tail.days), len(tail.promises)
-    days = np.array(sorted(tail.days), "<u2")
-    return counts.tobytes() + days.tobytes() + tail.promises.tobytes()
+class Tails(dict[int, Tail]):
+    """Tails by row number. Remove one with `forget`, or its promises stay."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool = np.zeros((64, _WORDS), np.uint64)
+        self._free = list(range(63, -1, -1))
 
-def decode(data: bytes) -> Tail:
-    """Inverse of `encode`.
+    def tail(self, row: int) -> Tail:
+        """The row's tail, made if there is none."""
+        tail = self.get(row)
+        if tail is None:
+            tail = self[row] = Tail()
+        return tail
 
-    Raises:
-        StateError: truncated or over-long bytes.
-    """
-    if len(data) < _COUNTS.itemsize:
-        raise StateError(
-            "a state row ends inside its overflow header", hint="the changelog holds foreign or torn bytes"
-        )
-    counts = np.frombuffer(data, _COUNTS, 1)[0]
-    n_days, n_promises = int(counts["days"]), int(counts["promises"])
-    start = _COUNTS.itemsize
-    middle = start + 2 * n_days
-    if len(data) != middle + PROMISE.itemsize * n_promises:
-        raise StateError(
-            "a state row's overflow has another length than it says", hint="the changelog holds torn bytes"
-        )
-    days = set(np.frombuffer(data, "<u2", n_days, start).tolist())
-    return Tail(days, np.frombuffer(data, PROMISE, n_promises, middle).copy())
+    def forget(self, row: int) -> None:
+        """Remove a row's tail; rows without one are ignored."""
+        tail = self.pop(row, None)
+        if tail is not None:
+            self._free += tail.places.values()
+
+    def add(self, tail: Tail, ref: int) -> int:
+        """Place of a new, empty promise at the end of a tail."""
+        if not self._free:
+            n = len(self._pool)
+            self._pool = np.concatenate([self._pool, np.zeros((n, _WORDS), np.uint64)])
+            self._free = list(range(2 * n - 1, n - 1, -1))
+        place = tail.places[ref] = self._free.pop()
+        self._pool[place] = 0
+        return place
+
+    def drop(self, tail: Tail, refs: Iterable[int]) -> None:
+        """Take promises out of a tail."""
+        self._free += [tail.places.pop(ref) for ref in refs]
+
+    def at(self, places: Ints) -> NDArray[np.void]:
+        """Copy of the promises at some places."""
+        return self._pool.take(places, axis=0).view(PROMISE)[:, 0]
+
+    def put(self, places: Ints, promises: NDArray[np.void]) -> None:
+        """Write promises to distinct places; the inverse of `at`."""
+        self._pool[places] = promises.view(np.uint64).reshape(-1, _WORDS)
+
+    def promises(self, rows: Sequence[int]) -> tuple[NDArray[np.void], Ints]:
+        """The promises in the tails of some rows, in their order, and how many each row has."""
+        empty: dict[int, int] = {}
+        parts = [tail.places if (tail := self.get(row)) else empty for row in rows]
+        size = np.fromiter(map(len, parts), np.int64, len(parts))
+        places = np.fromiter(chain.from_iterable(part.values() for part in parts), np.int64, int(size.sum()))
+        return self.at(places), size
+
+    def encode(self, rows: Sequence[int]) -> list[bytes]:
+        """Bytes that follow each row that has a tail: counts, days ascending, promises in order."""
+        promises, size = self.promises(rows)
+        data, end = promises.tobytes(), 0
+        encoded = []
+        for row, n in zip(rows, size.tolist(), strict=True):
+            days = sorted(self[row].days)
+            start, end = end, end + n * PROMISE.itemsize
+            encoded.append(
+                _COUNTS.pack(len(days), n) + struct.pack(f"<{len(days)}H", *days) + data[start:end]
+            )
+        return encoded
+
+    def decode(self, row: int, data: bytes) -> None:
+        """Inverse of `encode`, for one row; what it had is forgotten.
+
+        Raises:
+            StateError: truncated or over-long bytes.
+        """
+        if len(data) < _COUNTS.size:
+            raise StateError(
+                "a state row ends inside its overflow header",
+                hint="the changelog holds foreign or torn bytes",
+            )
+        n_days, n_promises = _COUNTS.unpack_from(data)
+        middle = _COUNTS.size + 2 * n_days
+        if len(data) != middle + PROMISE.itemsize * n_promises:
+            raise StateError(
+                "a state row's overflow has another length than it says",
+                hint="the changelog holds torn bytes",
+            )
+        self.forget(row)
+        tail = self.tail(row)
+        tail.days = set(struct.unpack_from(f"<{n_days}H", data, _COUNTS.size))
+        promises = np.frombuffer(data, PROMISE, n_promises, middle)
+        places = [self.add(tail, ref) for ref in promises["ref"].tolist()]
+        self.put(np.array(places, np.int64), promises)

@@ -98,7 +98,7 @@ def _row_differences(oracle: Oracle, who: str, table: CustomerTable, row: int) -
     found = [
         f"{name} is {is_[name]}, not {expected[name]}" for name in expected if is_[name] != expected[name]
     ]
-    slots = [slot for slot in stored["promises"] if slot["ref"]] + (list(tail.promises) if tail else [])
+    slots = [slot for slot in stored["promises"] if slot["ref"]] + list(table.tails.promises([row])[0])
     ledger = [_promise(slot) for slot in slots]
     memory = oracle.customer(who)
     found += _promise_differences(ledger, list(memory.promises.values()))

@@ -14,7 +14,6 @@ from schemas.codec import decode_score
 from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import Effects, FileRecord, Pipeline
-from stream.state import tail as tail_codec
 from stream.state.layout import ROW
 from stream.state.promises import SETTLED_S
 from stream.state.table import CustomerTable
@@ -38,11 +37,11 @@ def essence(table: CustomerTable, leave_out: set[str] = OF_PUBLICATION) -> dict[
         facts["days"] = sorted(table.rows[row]["days"].tolist())
         tail = table.tails.get(row)
         promises = [p.tobytes() for p in table.rows[row]["promises"] if p["ref"]]
-        promises += [p.tobytes() for p in tail.promises] if tail else []
+        promises += [p.tobytes() for p in table.tails.promises([row])[0]]
         facts["all promises"] = sorted(promises)
         facts["tail's days"] = sorted(tail.days) if tail else []
         if tail and "promises" not in leave_out:
-            facts["tail"] = tail_codec.encode(tail)
+            facts["tail"] = table.tails.encode([row])
         found[key] = facts
     return found
 

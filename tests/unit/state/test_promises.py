@@ -64,7 +64,7 @@ def test_no_open_promise_is_forgotten(n: int, order: Random, data: st.DataObject
     order.shuffle(arrived)
     found, table = differences(opened, data.draw(splits(n)))
     assert found == []
-    assert sum(len(tail.promises) for tail in table.tails.values()) == max(0, n - PROMISE_SLOTS)
+    assert sum(len(tail.places) for tail in table.tails.values()) == max(0, n - PROMISE_SLOTS)
     assert differences(opened + arrived, data.draw(splits(2 * n)))[0] == []
 
 
@@ -138,4 +138,4 @@ def test_facts_about_promises_never_opened_do_not_pile_up() -> None:
     table = PIPELINE.new_table()
     found = [ticket(f"r{i}", START_MS + i * DAY_MS, "first_reply", ref=f"t{i}") for i in range(50)]
     PIPELINE.step(table, records(found), END_MS)
-    assert sum(len(tail.promises) for tail in table.tails.values()) <= SETTLED_S // 86_400 + 1
+    assert sum(len(tail.places) for tail in table.tails.values()) <= SETTLED_S // 86_400 + 1

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stream.state.layout import DAY_SLOTS, ROW
 from stream.state.purchases import add_days
-from stream.state.tail import Tail
+from stream.state.tail import Tails
 
 PURCHASES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40)), min_size=1, max_size=150) | st.lists(
     st.tuples(st.just(1), st.integers(1, 40)), min_size=30, max_size=60
@@ -16,7 +16,7 @@ PURCHASES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40)), min_size=
 @given(purchases=PURCHASES, run=st.integers(1, 60))
 def test_days_are_the_set_of_days(purchases: list[tuple[int, int]], run: int) -> None:
     """Late, repeated, many: count, first day and the days themselves are those of a set."""
-    store, tails = np.zeros(3, ROW), dict[int, Tail]()
+    store, tails = np.zeros(3, ROW), Tails()
     for start in range(0, len(purchases), run):
         rows, days = zip(*purchases[start : start + run], strict=True)
         add_days(store, tails, np.array(rows), np.array(days, np.uint16))
@@ -34,7 +34,7 @@ def test_days_are_the_set_of_days(purchases: list[tuple[int, int]], run: int) ->
 
 def test_tail_is_made_only_when_the_row_is_full() -> None:
     """Twelve days fit the row; the thirteenth sends the oldest to the tail."""
-    store, tails = np.zeros(1, ROW), dict[int, Tail]()
+    store, tails = np.zeros(1, ROW), Tails()
     for day in range(1, DAY_SLOTS + 1):
         add_days(store, tails, np.zeros(1, np.int64), np.array([day], np.uint16))
     assert tails == {}
