@@ -42,19 +42,19 @@ def add_days(store: NDArray[np.void], tails: Tails, rows: Ints, days: NDArray[np
 
 def _add_to_full_row(store: NDArray[np.void], tails: Tails, row: int, day: int) -> None:
     """Slow path: the row's slots are (nearly) used up; the oldest day moves to the tail."""
-    days = store["days"][row]
-    n_days = int(store["n_days"][row])
+    days, n_days = store["days"], int(store["n_days"][row])
     if n_days < DAY_SLOTS:
-        days[n_days] = day
+        days[row, n_days] = day
         store["n_days"][row] = n_days + 1
         return
     tail = tails.tail(row)
     if day in tail.days:
         return
-    oldest = int(days.argmin())
-    if day > days[oldest]:
-        tail.days.add(int(days[oldest]))
-        days[oldest] = day
+    known = days[row].tolist()
+    oldest = min(known)
+    if day > oldest:
+        tail.days.add(oldest)
+        days[row, known.index(oldest)] = day
     else:
         tail.days.add(day)
     store["n_days"][row] = n_days + 1
