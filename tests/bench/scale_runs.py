@@ -5,7 +5,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ Say = Callable[[dict[str, Any]], None]
 
 PARTITIONS = 4
 READY_S = 240.0
+SETTLE_S = 20.0  # what was filled is written to disk, which would hold up the first commits
 NO_SWEEP = {"KIZUNA_SWEEP_INTERVAL_S": "3600"}
 
 
@@ -208,6 +209,7 @@ async def sweeps(at: Broker, size: int, loads: list[int], interval_s: int, round
 
     async def prepare(settings: Settings) -> None:
         await scale_state.fill(settings, lived, size, prefix="resident")
+        await asyncio.sleep(SETTLE_S)
 
     backlogs = Backlogs(at.scratch)
     for number in range(rounds):
@@ -215,7 +217,9 @@ async def sweeps(at: Broker, size: int, loads: list[int], interval_s: int, round
             for swept in (False, True) if number % 2 == 0 else (True, False):
                 workload = Workload(int(rate * (WARM_S + MEASURED_S)) + 1, 20_000, 3, _now_ms())
                 extra = {"KIZUNA_SWEEP_INTERVAL_S": str(interval_s)} if swept else NO_SWEEP
-                row = await steady(OURS, rate, backlogs.of(workload), at, PARTITIONS, extra, prepare)
+                own = replace(at, scratch=at.scratch / f"sweep-{number}-{rate}-{swept}")
+                own.scratch.mkdir()
+                row = await steady(OURS, rate, backlogs.of(workload), own, PARTITIONS, extra, prepare)
                 say({"residents": size, "sweep_interval_s": interval_s if swept else "none", **row})
 
 
