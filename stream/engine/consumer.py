@@ -64,7 +64,12 @@ class BatchConsumer(driver.Consumer):
             and (partition := engine.owned.get(tp.partition)) is not None
             and partition.ready
         }
-        open_ = {tp for tp, partition in ready.items() if partition.room}
+        crowded = engine.crowded
+        open_ = {
+            tp
+            for tp, partition in ready.items()
+            if partition.room and not (crowded and partition.on_their_way)
+        }
         if not open_:
             await asyncio.sleep(GATE_WAIT_S)
             return {}

@@ -95,6 +95,11 @@ class Partition:
         return self._n_fetched < self._settings.max_uncommitted
 
     @property
+    def on_their_way(self) -> int:
+        """Records fetched and not yet in a step."""
+        return self._n_fetched
+
+    @property
     def pending(self) -> int:
         """Records queued and not yet in a step."""
         return self._n_queued

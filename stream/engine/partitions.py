@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 MAX_FAULTS = 3
 FAULT_WINDOW_S = 60.0
 RETRY_S = 0.5
+MAX_STEPS_WAITING = 4
+"""Full steps' worth of records that may wait in one worker, whatever the number of its partitions."""
 
 
 class Partitions:
@@ -104,6 +106,15 @@ class Partitions:
     def is_written(self, partition: Partition) -> bool:
         """Whether a position row stands behind the partition's durable position."""
         return self._unwritten.get(partition.number) != partition.durable
+
+    @property
+    def crowded(self) -> bool:
+        """So many records wait in all partitions together that only those without any may fetch more.
+
+        What waits is memory: it must not grow with the number of partitions a worker owns.
+        """
+        waiting = sum(partition.on_their_way for partition in self.owned.values())
+        return waiting >= MAX_STEPS_WAITING * self._settings.max_uncommitted
 
     # --- data -----------------------------------------------------------------------------------------------
 
