@@ -7,10 +7,15 @@ import pytest
 
 from stream.config import load
 from stream.engine.partitions import MAX_STEPS_WAITING, Partitions
+from stream.errors import KizunaError
 from stream.metrics import Metrics
 from tests.integration.engine.counting import CountingPipeline
 
 STEP = 1_000
+
+
+def _fail(error: KizunaError) -> None:
+    pytest.fail(str(error))
 
 
 @pytest.fixture
@@ -18,7 +23,7 @@ async def engine() -> Partitions:
     """A worker with sixteen partitions and steps of at most a thousand records."""
     membership: Any = SimpleNamespace(last_heartbeat_s=0.0, generation=1, rebalancing=False)
     settings = load(max_uncommitted=STEP, partitions=16)
-    made = Partitions(settings, CountingPipeline(), Metrics("v", "m"), "v", membership, stop=pytest.fail)
+    made = Partitions(settings, CountingPipeline(), Metrics("v", "m"), "v", membership, stop=_fail)
     made.owned = {number: made._new(number) for number in range(16)}
     return made
 
