@@ -53,7 +53,7 @@ class Settings(BaseSettings):
 
     # Exactly-once batches
     commit_interval_ms: int = Field(
-        100, ge=1, le=10_000, description="Longest wait of a record for its transaction."
+        80, ge=1, le=10_000, description="Longest wait of a record for its transaction."
     )
     max_uncommitted: int = Field(
         40_000, ge=1, le=1_000_000, description="Records of one partition in one transaction, at most."

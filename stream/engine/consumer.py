@@ -26,6 +26,9 @@ __all__ = ["BatchConsumer", "Transport"]
 GATE_WAIT_S = 0.02
 FULL_WAIT_S = 0.05
 FETCH_WAIT_S = 0.5
+PACE_S = 0.01
+"""Records that come one by one are fetched some at a time: their step waits for the commit interval anyway."""
+FEW = 1_000  # records of a fetch; with more there is a backlog, which nobody paces
 
 
 class BatchConsumer(driver.Consumer):
@@ -36,6 +39,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._expected: dict[Any, int] = {}
+        self._next_fetch = 0.0
 
     @property
     def _engine(self) -> Partitions:
@@ -52,6 +56,7 @@ class BatchConsumer(driver.Consumer):
         active_partitions: Any,
         timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> dict[Any, list[Run]]:
+        await asyncio.sleep(max(0.0, self._next_fetch - monotonic()))
         if self.app.rebalancing or not self.flow_active or self.app.failure is not None:
             await asyncio.sleep(GATE_WAIT_S)
             return {}
@@ -82,6 +87,8 @@ class BatchConsumer(driver.Consumer):
         except DataError as error:  # it would be read again and again: no reset and no restart cures it
             self.app.fail(error)
             return {}
+        few = sum(map(len, fetched.values())) < FEW
+        self._next_fetch = monotonic() + PACE_S if few else 0.0
         if generation != self.app.consumer_generation_id:
             return {}
         found = {
