@@ -27,7 +27,7 @@ GATE_WAIT_S = 0.02
 FULL_WAIT_S = 0.05
 FETCH_WAIT_S = 0.5
 PACE_S = 0.01
-"""Records that come one by one are fetched some at a time: their step waits for the commit interval anyway."""
+"""Records that come one by one are fetched some at a time: their step waits for its interval anyway."""
 FEW = 1_000  # records of a fetch; with more there is a backlog, which nobody paces
 
 
