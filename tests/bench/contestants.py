@@ -3,7 +3,7 @@
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -144,16 +144,11 @@ QUIX = Contestant(
     options={"BENCH_GUARANTEE": "at-least-once"},
 )
 
-QUIX_ONCE = Contestant(
+QUIX_ONCE = replace(
+    QUIX,
     name="quix_once",
-    job=SIMPLER,
     guarantee=f"{ONCE}, committed every second",
-    command=_script("peers/quix.py", _OTHER_PYTHON),
     counter=by_group,
-    most_events=200_000,
-    warm_up=50_000,
-    most_rate=5_000,
-    need=partial(packages.need, "quixstreams"),
     options={"BENCH_GUARANTEE": "exactly-once"},
 )
 
