@@ -121,7 +121,7 @@ class WorkerProcess:
             time.sleep(0.1)
 
     def wait_lag_gone(self, limit_s: float = 20) -> None:
-        """Until the worker itself says that it has nothing left to read."""
+        """Until the worker says that it has nothing left to read, as it saw things up to a second ago."""
         began = time.monotonic()
         while "kizuna_lag_records{" not in (text := self.status("/metrics")[1]) or self.metric(
             "kizuna_lag_records"
