@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from stream.alerts import rules as alert_rules
-from stream.alerts.evaluate import State
+from stream.alerts.evaluate import State, since_ms
 from stream.alerts.rules import Rule
 from stream.cli import output
 from stream.cli.times import parse_time, shown
@@ -139,7 +139,7 @@ def _look(pipeline: Pipeline, table: CustomerTable, customer: str, time_ms: int)
 def _open_alerts(pipeline: Pipeline, row: np.void) -> list[tuple[Rule, int]]:
     """Rules whose slot in the row is open, and since when, epoch ms."""
     rules = {rule.key: rule for rule in pipeline.rules.rule}
-    slots = zip(row["alert_rule"], row["alert_state"], row["alert_since"], strict=True)
+    slots = zip(row["alert_rule"], row["alert_state"], since_ms(row), strict=True)
     return [
         (rules[int(key)], int(since))
         for key, state, since in slots

@@ -32,7 +32,7 @@ PROMISE = np.dtype(
         ("kind", "u1"),
         ("priority", "u1"),  # index into PRIORITIES plus one, 0 = none given
         ("failed", "u1"),
-        ("spare", "u1"),
+        ("channels", "u1"),  # bits of `columns.CHANNELS` through which the ticket was worked on
     ]
 )
 Promises = NDArray[np.void]

@@ -22,7 +22,7 @@ __all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of"]
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
 MAX_SPILLED = 200  # promises of one customer beyond the row's; a test or guest account may have any number
-SETTLED_S = 7 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
+SETTLED_S = 31 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
 
 
 @dataclass(slots=True)
@@ -52,6 +52,7 @@ class Steps(NamedTuple):
         time_s: when it happened.
         due_s: the due time it gives, 0 = none.
         priority: of a ticket, 0 = none given.
+        channel: bit of a ticket's, 0 = none given.
     """
 
     rows: Ints
@@ -60,6 +61,7 @@ class Steps(NamedTuple):
     time_s: NDArray[np.uint32]
     due_s: NDArray[np.uint32]
     priority: Ints
+    channel: Ints
 
     def of(self, chosen: Ints) -> "Steps":
         """Some of them."""
@@ -70,6 +72,7 @@ class Steps(NamedTuple):
             self.time_s[chosen],
             self.due_s[chosen],
             self.priority[chosen],
+            self.channel[chosen],
         )
 
 
@@ -116,6 +119,7 @@ def _merge_distinct(store: NDArray[np.void], tails: Tails, steps: Steps, paramet
 
 def _merge(promises: NDArray[np.void], steps: Steps) -> None:
     promises["ref"] = steps.ref
+    promises["channels"] |= steps.channel.astype(np.uint8)
     model.merge(promises, steps.step, steps.time_s, steps.due_s, steps.priority)
 
 
@@ -169,7 +173,7 @@ def _places_in_tails(
             if len(tail.places) >= MAX_SPILLED:
                 _break_oldest(store, tails, row, int(steps.time_s[i]), parameters)
             places[i] = tails.add(tail, ref)
-        elif (tail := tails.get(row)) is not None and not tail.places and not tail.days:
+        elif (tail := tails.get(row)) is not None and tail.empty:
             tails.forget(row)
     n = len(places)
     return np.fromiter(places, np.int64, n), np.fromiter(places.values(), np.int64, n)

@@ -1,7 +1,8 @@
-"""Purchase days: an exact set, so that late, repeated and same-day purchases never count twice.
+"""Purchases: days as an exact set, so that late, repeated and same-day purchases never count twice; amounts.
 
 The row holds the `DAY_SLOTS` latest distinct days; older ones move to the tail. A bare counter would break on
-a late same-day purchase.
+a late same-day purchase. Amounts of several currencies are not added up: the row sums one of them, the tail
+each other.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from stream.model.columns import Ints
 from stream.state.layout import DAY_SLOTS
 from stream.state.tail import Tails
 
-__all__ = ["add_days"]
+__all__ = ["add_amounts", "add_days"]
 
 
 def add_days(store: NDArray[np.void], tails: Tails, rows: Ints, days: NDArray[np.uint16]) -> None:
@@ -53,10 +54,10 @@ def _add_to_full_row(store: NDArray[np.void], tails: Tails, row: int, day: int) 
     known = days[row].tolist()
     oldest = min(known)
     if day > oldest:
-        tail.days.add(oldest)
+        tail.add_day(oldest)
         days[row, known.index(oldest)] = day
     else:
-        tail.days.add(day)
+        tail.add_day(day)
     store["n_days"][row] = n_days + 1
 
 
@@ -64,3 +65,25 @@ def _lower_first_day(store: NDArray[np.void], touched: Ints, smallest: NDArray[n
     """`pairs` is sorted by row, then day, so the first of each row is its smallest new day."""
     known = store["first_day"][touched]
     store["first_day"][touched] = np.where(known == 0, smallest, np.minimum(known, smallest))
+
+
+def add_amounts(store: NDArray[np.void], tails: Tails, rows: Ints, amount_e4: Ints, currency: Ints) -> None:
+    """Add amounts to the sum of their currency. All arrays (n,); `currency` is never 0.
+
+    The row's own sum is that of the currency that came first; which one that is depends on arrival, what
+    each currency sums to does not.
+    """
+    known = store["currency"][rows]
+    if not known.all():
+        fresh = np.flatnonzero(known == 0)
+        owners, first = np.unique(rows[fresh], return_index=True)
+        store["currency"][owners] = currency[fresh[first]]
+        known = store["currency"][rows]
+    same = known == currency
+    if not same.all():
+        for row, number, amount in zip(
+            rows[~same].tolist(), currency[~same].tolist(), amount_e4[~same].tolist(), strict=True
+        ):
+            tails.tail(row).add_amount(number, amount)
+        rows, amount_e4 = rows[same], amount_e4[same]
+    np.add.at(store["amount_e4"], rows, amount_e4)
