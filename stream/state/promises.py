@@ -213,11 +213,19 @@ def _fold(store: NDArray[np.void], rows: Ints, settled: NDArray[np.void], parame
 
 
 def evidence_of(
-    store: NDArray[np.void], tails: Tails, rows: Ints, now_ms: int, parameters: Parameters
+    store: NDArray[np.void],
+    tails: Tails,
+    rows: Ints,
+    now_ms: int,
+    parameters: Parameters,
+    *,
+    past: bool = False,
 ) -> PromiseSums:
-    """Everything that the promises of n rows say at a time."""
+    """Everything that the promises of n rows say at a time; `past`: without what happened after it."""
     n = len(rows)
     ledger = take_promises(store, rows).reshape(-1)
+    if past:
+        ledger = model.as_of(ledger, now_ms)
     good, bad = model.evidence(ledger, parameters)
     late = model.overdue(ledger, now_ms, parameters)
     late_delivery = np.where(ledger["kind"] == model.Kind.DELIVERY, late, 0.0)
@@ -231,16 +239,20 @@ def evidence_of(
         ),
         n_overdue=(late > 0.0).reshape(shape).sum(axis=1),
     )
-    _add_tails(sums, tails, rows, now_ms, parameters)
+    _add_tails(sums, tails, rows, now_ms, parameters, past=past)
     return sums
 
 
-def _add_tails(sums: PromiseSums, tails: Tails, rows: Ints, now_ms: int, parameters: Parameters) -> None:
+def _add_tails(
+    sums: PromiseSums, tails: Tails, rows: Ints, now_ms: int, parameters: Parameters, *, past: bool
+) -> None:
     """Add what the promises in the tails say, all at once."""
     where = np.flatnonzero(_spilled(tails, rows))
     if not len(where):
         return
     promises, size = tails.promises(rows[where].tolist())
+    if past:
+        promises = model.as_of(promises, now_ms)
     owner, start = np.repeat(where, size), np.cumsum(size) - size
     good, bad = model.evidence(promises, parameters)
     late = model.overdue(promises, now_ms, parameters)
