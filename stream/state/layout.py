@@ -45,14 +45,10 @@ ROW = np.dtype(
         ("evidence", "<f8", (len(CAUSES), 2)),  # r and s in landmark units
         ("engagement", "<f8", (2,)),  # short and long half-life, landmark units
         ("payment_failures", "<f8"),  # landmark units
-        ("amount_e4", "<i8"),  # sum of purchase amounts in `currency`, 1/10,000 of the unit
+        ("amount_e4", "<i8"),  # sum of all purchase amounts, 1/10,000 of the unit
         ("dedup", "<u8", (DEDUP_SLOTS,)),  # hashes of event ids, ring by acceptance
         ("promises", PROMISE, (PROMISE_SLOTS,)),
-        (
-            "feedback",
-            "<u4",
-            (FEEDBACK_SLOTS,),
-        ),  # 26 bits of time, 6 of code (`state/feedback.py`), latest first
+        ("feedback", "<u4", (FEEDBACK_SLOTS,)),  # 26 bits of time, 6 of code, latest first
         ("alert_since_s", "<u4", (ALERT_SLOTS,)),  # when the present state began ...
         ("alert_rule", "<u4", (ALERT_SLOTS,)),  # hash of the rule id, 0 = free slot
         ("alert_seq", "<u4", (ALERT_SLOTS,)),
@@ -83,7 +79,7 @@ ROW = np.dtype(
         (
             "currency",
             "<u2",
-        ),  # of `amount_e4` (`columns.currency_number`), 0 = no purchase; others in the tail
+        ),  # lowest `columns.currency_number` paid in, 0 = none; sums of others: tail
         ("segment", "S16"),
         ("locale", "S8"),
     ]

@@ -1,8 +1,8 @@
 """Purchases: days as an exact set, so that late, repeated and same-day purchases never count twice; amounts.
 
 The row holds the `DAY_SLOTS` latest distinct days; older ones move to the tail. A bare counter would break on
-a late same-day purchase. Amounts of several currencies are not added up: the row sums one of them, the tail
-each other.
+a late same-day purchase. The row's amount is the bare total; where a customer pays in several currencies the
+tail knows what each of them sums to.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from stream.model.columns import Ints
 from stream.state.layout import DAY_SLOTS
-from stream.state.tail import Tails
+from stream.state.tail import Tail, Tails
 
-__all__ = ["add_amounts", "add_days"]
+__all__ = ["add_amounts", "add_days", "amounts"]
 
 
 def add_days(store: NDArray[np.void], tails: Tails, rows: Ints, days: NDArray[np.uint16]) -> None:
@@ -68,10 +68,10 @@ def _lower_first_day(store: NDArray[np.void], touched: Ints, smallest: NDArray[n
 
 
 def add_amounts(store: NDArray[np.void], tails: Tails, rows: Ints, amount_e4: Ints, currency: Ints) -> None:
-    """Add amounts to the sum of their currency. All arrays (n,); `currency` is never 0.
+    """Add amounts to the total of all currencies, and to that of each. All arrays (n,); no currency is 0.
 
-    The row's own sum is that of the currency that came first; which one that is depends on arrival, what
-    each currency sums to does not.
+    `currency` of a row is the lowest number that it has met; the tail sums each other one, so the lowest has
+    what is left of the total. Nearly everybody has one currency and no such sums.
     """
     known = store["currency"][rows]
     if not known.all():
@@ -79,11 +79,28 @@ def add_amounts(store: NDArray[np.void], tails: Tails, rows: Ints, amount_e4: In
         owners, first = np.unique(rows[fresh], return_index=True)
         store["currency"][owners] = currency[fresh[first]]
         known = store["currency"][rows]
-    same = known == currency
-    if not same.all():
-        for row, number, amount in zip(
-            rows[~same].tolist(), currency[~same].tolist(), amount_e4[~same].tolist(), strict=True
-        ):
-            tails.tail(row).add_amount(number, amount)
-        rows, amount_e4 = rows[same], amount_e4[same]
+    other = known != currency
+    if other.any():
+        mixed = np.isin(rows, rows[other])
+        parts = (values[mixed].tolist() for values in (rows, amount_e4, currency))
+        for row, amount, number in zip(*parts, strict=True):
+            _add_to_mixed(store, tails.tail(row), row, amount, number)
+        rows, amount_e4 = rows[~mixed], amount_e4[~mixed]
     np.add.at(store["amount_e4"], rows, amount_e4)
+
+
+def _add_to_mixed(store: NDArray[np.void], tail: Tail, row: int, amount: int, number: int) -> None:
+    own = int(store["currency"][row])
+    if number < own:
+        tail.add_amount(own, int(store["amount_e4"][row]) - sum((tail.amounts or {}).values()))
+        store["currency"][row] = number
+    if number > own:
+        tail.add_amount(number, amount)
+    store["amount_e4"][row] += amount
+
+
+def amounts(store: NDArray[np.void], tails: Tails, row: int) -> dict[int, int]:
+    """Sum of a row's purchase amounts in 1/10,000 by currency (`columns.currency_number`)."""
+    own, tail = int(store["currency"][row]), tails.get(row)
+    others = (tail.amounts if tail is not None else None) or {}
+    return {own: int(store["amount_e4"][row]) - sum(others.values())} | others if own else {}

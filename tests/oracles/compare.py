@@ -9,6 +9,7 @@ from schemas.alert import AlertV1
 from schemas.score import ScoreV1
 from stream.model.columns import currency_code
 from stream.model.promises import Kind
+from stream.state.purchases import amounts
 from stream.state.table import CustomerTable
 from tests.oracles.memory import CAUSES, Memory, Promise
 from tests.oracles.oracle import Oracle
@@ -99,9 +100,8 @@ def _row_differences(oracle: Oracle, who: str, table: CustomerTable, row: int) -
     is_["all_feedback"] = [
         (entry // 64, entry % 64) for entry in [*stored["feedback"].tolist(), *further] if entry
     ]
-    own = {int(stored["currency"]): int(stored["amount_e4"])} if stored["currency"] else {}
-    amounts = own | (tail.amounts or {} if tail else {})
-    is_["amounts"] = {currency_code(number): amount for number, amount in amounts.items()}
+    by_currency = amounts(table.rows, table.tails, row)
+    is_["amounts"] = {currency_code(number): amount for number, amount in by_currency.items()}
     is_["segment"] = stored["segment"].decode()
     is_["locale"] = stored["locale"].decode()
     found = [

@@ -112,6 +112,7 @@ class Oracle:
             "n_days": len(m.days),
             "first_day": min(m.days) + 1 if m.days else 0,
             "all_days": {day + 1 for day in m.days},
+            "amount_e4": sum(m.amounts.values()),
             "amounts": m.amounts,
             "channels": m.channels,
             "all_feedback": m.recent_feedback(),

@@ -22,7 +22,7 @@ from tests.strategies import DAY_MS, END_MS, Body, bodies, records, splits
 PIPELINE = Pipeline(parameters.load(), rules.load())
 REPLAY = Pipeline(parameters.load(), rules.load(), clock="event")
 OF_PUBLICATION = {"seq", "trust_centi", "risk_e4", *(name for name in ROW.names or () if "alert_" in name)}
-OF_ARRIVAL = {"dedup", "promises", "amount_e4", "currency"}
+OF_ARRIVAL = {"dedup", "promises"}
 # Few promises; or many, none settled for so long that it may be folded.
 LATE_DAYS = 2
 MEMORY_DAYS = SETTLED_S / 86_400 - LATE_DAYS
@@ -41,8 +41,7 @@ def essence(table: CustomerTable, leave_out: set[str] = OF_PUBLICATION) -> dict[
         facts["all promises"] = sorted(promises)
         facts["tail's days"] = sorted(tail.days) if tail else []
         facts["tail's feedback"] = tail.feedback.tolist() if tail and tail.feedback is not None else []
-        amounts = {int(table.rows[row]["currency"]): int(table.rows[row]["amount_e4"])}
-        facts["amounts"] = amounts | (tail.amounts or {} if tail else {})
+        facts["tail's amounts"] = sorted((tail.amounts or {}).items()) if tail else []
         if tail and not tail.empty and "promises" not in leave_out:
             facts["tail"] = table.tails.encode([row])
         found[key] = facts
