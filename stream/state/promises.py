@@ -17,7 +17,7 @@ from stream.model.parameters import Parameters
 from stream.state.layout import PROMISE_SLOTS, put_promises, take_promises
 from stream.state.tail import Tails
 
-__all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of"]
+__all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of", "ledgers"]
 
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
@@ -231,8 +231,8 @@ def evidence_of(
     late_delivery = np.where(ledger["kind"] == model.Kind.DELIVERY, late, 0.0)
     shape = (n, PROMISE_SLOTS)
     sums = PromiseSums(
-        positive=good.reshape(*shape, -1).sum(axis=1),
-        negative=bad.reshape(*shape, -1).sum(axis=1),
+        positive=good.reshape(*shape, len(model.PROMISE_CAUSES)).sum(axis=1),
+        negative=bad.reshape(*shape, len(model.PROMISE_CAUSES)).sum(axis=1),
         overdue=np.stack(
             [late_delivery.reshape(shape).sum(axis=1), (late - late_delivery).reshape(shape).sum(axis=1)],
             axis=1,
@@ -241,6 +241,15 @@ def evidence_of(
     )
     _add_tails(sums, tails, rows, now_ms, parameters, past=past)
     return sums
+
+
+def ledgers(store: NDArray[np.void], tails: Tails, rows: Ints) -> tuple[Ints, NDArray[np.void]]:
+    """Every promise of n rows: (index of the row, promise), both (m,)."""
+    slots = take_promises(store, rows)
+    owner, place = np.nonzero(slots["ref"])
+    spilled = np.flatnonzero(_spilled(tails, rows))
+    further, size = tails.promises(rows[spilled].tolist())
+    return np.concatenate([owner, np.repeat(spilled, size)]), np.concatenate([slots[owner, place], further])
 
 
 def _add_tails(
