@@ -1,4 +1,4 @@
-"""The latest feedback of each customer with its time: 91 days of it, an order-free set.
+"""The latest feedback of each customer with its time: 92 days of it, an order-free set.
 
 An entry is 32 bits: 26 of time in units of 64 seconds since 1990, which reach to 2126, and 6 of code
 (`model.feedback`), so entries sort by time. Remembered is what lies within `KEPT_S` of the customer's latest

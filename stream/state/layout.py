@@ -34,7 +34,7 @@ MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
 DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
 DAY_SLOTS = 12  # latest purchase days in the row; older ones in the tail
 PROMISE_SLOTS = 4  # promises in the row, enough for a busy customer; further ones in the tail
-FEEDBACK_SLOTS = 4  # latest graded feedback with its time; older of the last 91 days in the tail
+FEEDBACK_SLOTS = 4  # latest graded feedback with its time; older of the last 92 days in the tail
 ALERT_SLOTS = 4  # rules that may have an episode per customer
 
 HEADER = [("magic", "<u2"), ("layout", "<u2"), ("statistics", "<u4")]

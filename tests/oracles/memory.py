@@ -23,7 +23,7 @@ FIRST_ANSWER = {"nps": 1, "csat": 12, "ces1": 17, "ces2": 22}
 COMPLAINTS = {"reopened": 34, "escalated": 35}
 INCIDENTS = {"minor": 36, "major": 37, "critical": 38}
 OTHER_FEEDBACK = {"refund": 42, "return": 43, "apology": 47, "compensation": 48}
-KEPT_DAYS = 91
+KEPT_DAYS = 92
 
 
 def grown(weight: float, time_ms: int, half_life_ms: float) -> float:
@@ -192,7 +192,7 @@ class Memory:
         return good, grown((1.0 - value) / 2.0 * weight, time_ms, half_life_ms)
 
     def recent_feedback(self) -> list[tuple[int, int]]:
-        """(64 s since 1990, number) within 91 days of the latest, latest first, at most 254."""
+        """(64 s since 1990, number) within 92 days of the latest, latest first, at most 254."""
         ordered = sorted(self.feedback, reverse=True)
         young = [each for each in ordered if ordered[0][0] - each[0] <= KEPT_DAYS * 86_400 // 64]
         return young[:254]

@@ -50,7 +50,7 @@ def stored(entries: Entries, cuts: list[int], rows: int = 3) -> tuple[list[list[
 
 @given(entries=ENTRIES, order=st.randoms(), cut=st.integers(0, 40))
 def test_any_order_and_any_cut_remember_the_same_bytes(entries: Entries, order: Random, cut: int) -> None:
-    """The latest 91 days of feedback, whatever came first, to the byte."""
+    """The latest 92 days of feedback, whatever came first, to the byte."""
     shuffled = list(entries)
     order.shuffle(shuffled)
     here, bits = stored(entries, [])
@@ -61,7 +61,7 @@ def test_any_order_and_any_cut_remember_the_same_bytes(entries: Entries, order: 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_bound_on_the_number_is_order_free(seed: int) -> None:
-    """Six hundred answers within 91 days, then one a year later: the latest 254, then one, in any order."""
+    """Six hundred answers within 92 days, then one a year later: the latest 254, then one, in any order."""
     chance = Random(seed)
     crowd = [(0, START_S + chance.randrange(80 * DAY_S), chance.randint(1, 48)) for _ in range(600)]
     for entries in (crowd, [*crowd, (0, START_S + 400 * DAY_S, 1)]):
