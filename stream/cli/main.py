@@ -59,6 +59,8 @@ COMMANDS = (
     Command("import", "Make interactions of CSV files, as a mapping says."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
+    Command("fit", "Fit the parameters of the churn risk to a file."),
+    Command("model", "Check a parameter file."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 
