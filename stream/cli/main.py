@@ -51,6 +51,7 @@ COMMANDS = (
     Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
+    Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 
