@@ -77,8 +77,12 @@ def _tell(account: Replay, found: dict[str, Any]) -> None:
         f"{account.count('duplicate'):,} duplicates, {account.causes.total():,} dead letters; "
         f"{found['customers']:,} customers, {found['left']:,} of whom left"
     )
+    for name, what in (("without_truth", "no truth"), ("without_events", "no event")):
+        if found[name]:
+            output.say(f"  {found[name]:,} customers have {what} and are left out of what follows")
     _print(_compared(found))
     _print(_causes(found["kizuna"]["by_cause"]))
+    chance = _share(found["chance_precision"])
     stayed = found["kizuna"]["stayed_dissatisfied"]
     output.say(
         f"Of {stayed['customers']:,} who were let down and had not left by the end, {stayed['alerted']:,} "
@@ -86,8 +90,8 @@ def _tell(account: Replay, found: dict[str, Any]) -> None:
     )
     output.say(
         f"Lead: from the first alert still open when the customer left. Right: left within "
-        f"{found['within_days']:g} days. Flap: back within {found['flap_days']:g} days. Both recency rules "
-        "are set to raise as many alerts as kizuna."
+        f"{found['within_days']:g} days; of alerts at random about customers still there {chance} would be. "
+        f"Flap: back within {found['flap_days']:g} days. Both recency rules are set to raise as many alerts."
     )
 
 
@@ -106,6 +110,7 @@ def _compared(found: dict[str, Any]) -> Table:
     row("per 1,000 customers and week", *(_number(each["alerts_per_1000_and_week"], 1) for each in columns))
     row("flap rate", *(_share(each["flap_rate"]) for each in columns))
     row("caught before they left", *(_share(each["lead"]["caught"]) for each in columns))
+    row("  of the dissatisfied", *(_share(each["lead_dissatisfied"]["caught"]) for each in columns))
     row("lead, median days", *(_number(each["lead"]["median_days"]) for each in columns))
     row("lead, quartiles", *(_quartiles(each["lead"]) for each in columns))
     for days in (14, 30, 60):

@@ -26,6 +26,7 @@ JITTER_S = 900.0  # disorder: several producers, a retry
 LATE_DAYS, LATEST_DAYS = 2.0, 14.0  # mean and longest delay of a device that was off, a nightly upload
 RETRY_S = 600.0  # a duplicate follows soon after: a producer that heard no acknowledgement
 SKEW_H = 12.0  # less than the day ahead from which an event is refused
+PROGRESS_EVERY = 20_000
 OWN_CLOCK = (Engagement, Survey, Review, Referral)  # stamped where the customer is, not by us
 
 Share = Annotated[float, Meta(ge=0.0, le=MAX_SHARE)]
@@ -113,24 +114,35 @@ def arrive(
         account: filled on the way; complete with the last line.
         on_progress: called with the number of events so far.
     """
-    arrivals = _clean(events) if rates == Rates() else iter(sorted(_all(events, rates, seed, account)))
+    if rates == Rates():
+        arrivals = _clean(events, on_progress)
+    else:
+        arrivals = iter(sorted(_all(events, rates, seed, account, on_progress)))
     for arrival in arrivals:
         account.lines += 1
         if arrival.kind:
             account.bad.append(Bad(account.lines, arrival.kind))
-        if account.lines % 20_000 == 0:
-            on_progress(account.lines)
         yield arrival.line
 
 
-def _clean(events: Sequence[Interaction]) -> Iterator[_Arrival]:
+def _clean(events: Sequence[Interaction], on_progress: Callable[[int], None]) -> Iterator[_Arrival]:
     for number, event in enumerate(events):
+        if number % PROGRESS_EVERY == 0:
+            on_progress(number)
         yield _Arrival(event.occurred_at, number, 0, encode(event), "")
 
 
-def _all(events: Sequence[Interaction], rates: Rates, seed: int, account: Arrivals) -> Iterator[_Arrival]:
+def _all(
+    events: Sequence[Interaction],
+    rates: Rates,
+    seed: int,
+    account: Arrivals,
+    on_progress: Callable[[int], None],
+) -> Iterator[_Arrival]:
     senders: dict[str, _Sender] = {}
     for number, event in enumerate(events):
+        if number % PROGRESS_EVERY == 0:
+            on_progress(number)
         sender = senders.get(event.customer_id)
         if sender is None:
             sender = senders[event.customer_id] = _Sender(event.customer_id, rates, seed)

@@ -13,7 +13,17 @@ import numpy as np
 from schemas.alert import AlertV1
 from stream.offline.truth import Truth
 
-__all__ = ["DAY_MS", "Episode", "Lead", "episodes", "flaps", "lead_summary", "lead_times", "precision"]
+__all__ = [
+    "DAY_MS",
+    "Episode",
+    "Lead",
+    "chance_precision",
+    "episodes",
+    "flaps",
+    "lead_summary",
+    "lead_times",
+    "precision",
+]
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
@@ -51,6 +61,7 @@ class Lead(NamedTuple):
         cause: why it left; "" if unknown.
         churn_ms: when.
         lead_days: from the opening of the first alert still open when it left; nan if there was none.
+        dissatisfied: it was, when it left; the others left without a sign.
         by_chance: that alert opened before the customer was dissatisfied.
         delay_days: from leaving to the first alert opened after it; nan if there was none.
     """
@@ -59,6 +70,7 @@ class Lead(NamedTuple):
     cause: str
     churn_ms: int
     lead_days: float
+    dissatisfied: bool
     by_chance: bool
     delay_days: float
 
@@ -86,9 +98,9 @@ def lead_times(alert_log: Iterable[Episode], truth: Iterable[Truth]) -> list[Lea
         by_customer[episode.customer_id].append(episode)
     leads = []
     for row in truth:
-        if row.churn_at is None:
+        left, mine = row.churn_ms, by_customer[row.customer_id]
+        if left is None:
             continue
-        left, mine = _ms(row.churn_at), by_customer[row.customer_id]
         warned = min((each.opened_ms for each in mine if each.open_at(left)), default=None)
         after = min((each.opened_ms for each in mine if each.opened_ms > left), default=None)
         unhappy = left if row.dissatisfied_at is None else _ms(row.dissatisfied_at)
@@ -98,6 +110,7 @@ def lead_times(alert_log: Iterable[Episode], truth: Iterable[Truth]) -> list[Lea
                 row.cause,
                 left,
                 lead_days=float("nan") if warned is None else (left - warned) / DAY_MS,
+                dissatisfied=row.dissatisfied_at is not None,
                 by_chance=warned is not None and warned < unhappy,
                 delay_days=float("nan") if after is None else (after - left) / DAY_MS,
             )
@@ -106,30 +119,33 @@ def lead_times(alert_log: Iterable[Episode], truth: Iterable[Truth]) -> list[Lea
 
 
 def lead_summary(leads: Sequence[Lead]) -> dict[str, Any]:
-    """Median, quartiles and shares; shares are of those warned of, `caught` of all who left."""
+    """Median, quartiles and shares of the leads; None where there is nothing to take them of.
+
+    Returns:
+        `caught`: share of all who left that had an alert open then; the other shares, the median and the
+        quartiles are of those caught. `told_after` counts those of whom the first alert came too late.
+    """
     days = np.array([lead.lead_days for lead in leads])
-    warned = days[~np.isnan(days)]
-    in_trouble = np.array([not lead.by_chance for lead in leads], np.bool_) & ~np.isnan(days)
-    delays = np.array([lead.delay_days for lead in leads])[np.isnan(days)]
+    caught = ~np.isnan(days)
+    not_by_chance = caught & np.array([not lead.by_chance for lead in leads], np.bool_)
+    delays = np.array([lead.delay_days for lead in leads])[~caught]
     delays = delays[~np.isnan(delays)]
-    low, middle, high = _quartiles(warned)
-    return (
-        {
-            "left": len(leads),
-            "warned": len(warned),
-            "caught": len(warned) / len(leads) if leads else None,
-            "warned_in_trouble": int(in_trouble.sum()),
-            "median_days": middle,
-            "median_in_trouble_days": _quartiles(days[in_trouble])[1],
-            "q25_days": low,
-            "q75_days": high,
-        }
-        | {
-            f"share_{days_}d": float(np.mean(warned >= days_)) if len(warned) else None
-            for days_ in LEADS_DAYS
-        }
-        | {"told_after": len(delays), "median_delay_days": _quartiles(delays)[1]}
-    )
+    low, middle, high = _quartiles(days[caught])
+    found: dict[str, Any] = {
+        "left": len(leads),
+        "warned": int(caught.sum()),
+        "caught": float(caught.mean()) if len(leads) else None,
+        "median_days": middle,
+        "q25_days": low,
+        "q75_days": high,
+        "warned_in_trouble": int(not_by_chance.sum()),
+        "median_in_trouble_days": _quartiles(days[not_by_chance])[1],
+        "told_after": len(delays),
+        "median_delay_days": _quartiles(delays)[1],
+    }
+    for least in LEADS_DAYS:
+        found[f"share_{least}d"] = float(np.mean(days[caught] >= least)) if caught.any() else None
+    return found
 
 
 def flaps(alert_log: Sequence[Episode], within_days: float) -> int:
@@ -188,6 +204,27 @@ def precision(
     }
 
 
+def chance_precision(
+    stays: Iterable[tuple[int, int | None]], *, end_ms: int, within_days: float
+) -> float | None:
+    """Precision of alerts at random among customers who are still there: what any rule must exceed.
+
+    Args:
+        stays: (first seen, left or None), ms, of every customer.
+        end_ms: end of the history.
+        within_days: as in `precision`; moments that it leaves undecided do not count here either.
+    """
+    within_ms = within_days * DAY_MS
+    right = decided = 0.0
+    for first_ms, left_ms in stays:
+        if left_ms is None:
+            decided += max(0.0, end_ms - within_ms - first_ms)
+        else:
+            decided += max(0, left_ms - first_ms)
+            right += min(within_ms, max(0, left_ms - first_ms))
+    return right / decided if decided > 0.0 else None
+
+
 def _worked_on(alert_log: Sequence[Episode], weekly_budget: float) -> list[Episode]:
     weeks: dict[int, dict[str, Episode]] = defaultdict(dict)
     ranked = sorted(alert_log, key=lambda each: (SEVERITIES.get(each.severity, 9), each.opened_ms))
@@ -198,9 +235,9 @@ def _worked_on(alert_log: Sequence[Episode], weekly_budget: float) -> list[Episo
 
 def _verdict(opened_ms: int, fate: Truth | None, end_ms: int, within_days: float) -> str:
     within_ms = within_days * DAY_MS
-    if fate is None or fate.churn_at is None:
+    left_ms = None if fate is None else fate.churn_ms
+    if left_ms is None:
         return "undecided" if end_ms - opened_ms < within_ms else "wrong"
-    left_ms = _ms(fate.churn_at)
     if left_ms < opened_ms:
         return "too_late"
     return "right" if left_ms - opened_ms <= within_ms else "wrong"

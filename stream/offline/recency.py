@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas.codec import DECODE_ERRORS, decode_interaction
-from schemas.interaction import EARLIEST, LATEST, Payment, Purchase
+from schemas.interaction import Payment, Purchase
 from stream.model.columns import Floats
-from stream.offline.history import NO_TIME
 from stream.offline.leadtime import DAY_MS, Episode
 from stream.pipeline import FileRecord
+from stream.pipeline.decode import EARLIEST_MS, LAST_MS
 
 __all__ = ["Gaps", "PaidDays", "rule"]
 
@@ -26,9 +26,13 @@ class PaidDays:
     """Days on which each customer paid: purchases, and charges of a contract that went through.
 
     Taken from the records as they pass; several payments of a day are one, so a duplicate changes nothing.
+
+    Args:
+        latest_ms: later events are refused where they are scored, and do not count here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, latest_ms: int) -> None:
+        self._latest_ms = min(latest_ms, LAST_MS)
         self._days: dict[bytes, set[int]] = defaultdict(set)
         self.first_ms: dict[bytes, int] = {}
         self.last_ms = 0
@@ -36,7 +40,7 @@ class PaidDays:
     def see(self, records: Iterable[FileRecord]) -> Iterable[FileRecord]:
         """The records, unchanged; what is refused where it is scored counts for nothing here."""
         for record in records:
-            if record.timestamp != NO_TIME and record.key and record.value:
+            if EARLIEST_MS <= record.timestamp <= self._latest_ms and record.key and record.value:
                 self._take(record.key, record.timestamp, record.value)
             yield record
 
@@ -44,8 +48,6 @@ class PaidDays:
         try:
             event = decode_interaction(value)
         except DECODE_ERRORS:
-            return
-        if not EARLIEST <= event.occurred_at < LATEST:
             return
         self.first_ms[key] = min(time_ms, self.first_ms.get(key, time_ms))
         if isinstance(event, Purchase) or (isinstance(event, Payment) and event.status == "succeeded"):

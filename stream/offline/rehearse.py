@@ -13,11 +13,22 @@ from schemas.codec import decode_alert
 from stream.alerts.rules import Rules
 from stream.errors import DataError
 from stream.model.parameters import Parameters
-from stream.offline.leadtime import DAY_MS, Episode, episodes, flaps, lead_summary, lead_times, precision
+from stream.offline.leadtime import (
+    DAY_MS,
+    Episode,
+    Lead,
+    chance_precision,
+    episodes,
+    flaps,
+    lead_summary,
+    lead_times,
+    precision,
+)
 from stream.offline.recency import PaidDays, rule
 from stream.offline.replay import Replay, replay
 from stream.offline.truth import Truth
 from stream.pipeline import FileRecord, Pipeline
+from stream.pipeline.decode import MAX_AHEAD_MS
 
 __all__ = ["BUDGETS", "FLAP_DAYS", "WITHIN_DAYS", "rehearse"]
 
@@ -42,7 +53,8 @@ def rehearse(
 
     Args:
         records: of the history, in the order of arrival.
-        truth: of its customers; customers without a truth are scored and left out of every number.
+        truth: of its customers. Who has no truth is scored and judged by no number, and who has a truth and
+            no event is left out; both are counted.
         parameters: of the model.
         rules: whose alerts are judged.
         now_ms: wall time, for the limit on events ahead of it.
@@ -58,7 +70,7 @@ def rehearse(
     """
     daily = replace(parameters.publication, event_clock_sweep_days=SWEEP_DAYS)
     pipeline = Pipeline(replace(parameters, publication=daily), rules, clock="event")
-    paid = PaidDays()
+    paid = PaidDays(now_ms + MAX_AHEAD_MS)
     log: list[bytes] = []
     account = replay(
         pipeline,
@@ -67,22 +79,27 @@ def rehearse(
         on_alerts=lambda alerts: log.extend(value for _key, value in alerts),
         on_progress=on_progress,
     )
-    known = {row.customer_id for row in truth}
-    met = [key.decode() for key in account.table.index if key.decode() in known]
-    if not met:
+    met = set(map(bytes.decode, account.table.index))
+    fates = [row for row in truth if row.customer_id in met]
+    if not fates:
         raise DataError(
             "no customer of the truth occurs in the events",
             hint="give the truth that `kizuna generate` wrote beside these events",
         )
+    known = {row.customer_id for row in fates}
     ours = [each for each in episodes(map(decode_alert, log)) if each.customer_id in known]
     end_ms = account.as_of_ms
-    weeks = sum(max(0.0, (end_ms - paid.first_ms[key.encode()]) / (7.0 * DAY_MS)) for key in met) / len(met)
-    judge = _Judge(truth, end_ms, len(met), weeks, flap_days, within_days)
-    gaps = paid.gaps(met, end_ms)
+    stays = [(paid.first_ms[row.customer_id.encode()], row.churn_ms) for row in fates]
+    weeks = sum((end_ms - first_ms) / (7.0 * DAY_MS) for first_ms, _ in stays) / len(stays)
+    judge = _Judge(fates, end_ms, weeks, flap_days, within_days)
+    gaps = paid.gaps((row.customer_id for row in fates), end_ms)
     report: dict[str, Any] = {
-        "customers": len(met),
-        "left": sum(row.churned for row in truth),
+        "customers": len(fates),
+        "without_truth": len(met) - len(fates),
+        "without_events": len(truth) - len(fates),
+        "left": sum(row.churned for row in fates),
         "weeks": weeks,
+        "chance_precision": chance_precision(stays, end_ms=end_ms, within_days=within_days),
         "flap_days": flap_days,
         "within_days": within_days,
         "kizuna": judge.judge(ours),
@@ -100,14 +117,13 @@ class _Judge:
         self,
         truth: Sequence[Truth],
         end_ms: int,
-        n_customers: int,
         weeks: float,
         flap_days: float,
         within_days: float,
     ) -> None:
         self._truth = truth
         self._end_ms = end_ms
-        self._thousands = n_customers / 1000.0
+        self._thousands = len(truth) / 1000.0
         self._weeks = weeks
         self._flap_days = flap_days
         self._within_days = within_days
@@ -115,7 +131,7 @@ class _Judge:
     def judge(self, log: Sequence[Episode]) -> dict[str, Any]:
         """Everything about one alert log."""
         leads = lead_times(log, self._truth)
-        causes = defaultdict(list)
+        causes: dict[str, list[Lead]] = defaultdict(list)
         for lead in leads:
             causes[lead.cause].append(lead)
         rules = sorted({each.rule for each in log})
@@ -126,6 +142,7 @@ class _Judge:
             "flaps": n_flaps,
             "flap_rate": n_flaps / len(log) if log else None,
             "lead": lead_summary(leads),
+            "lead_dissatisfied": lead_summary([lead for lead in leads if lead.dissatisfied]),
             "by_cause": {cause: lead_summary(causes[cause]) for cause in sorted(causes)},
             "stayed_dissatisfied": self._stayed(log),
             "precision": self._precision(log, None),

@@ -33,6 +33,11 @@ class Truth(NamedTuple):
     cause: str
     dissatisfied_at: datetime | None = None
 
+    @property
+    def churn_ms(self) -> int | None:
+        """`churn_at` in epoch ms."""
+        return None if self.churn_at is None else round(self.churn_at.timestamp() * 1000)
+
 
 def truth_csv(truth: Iterable[Truth]) -> Iterator[str]:
     """Lines of the truth file, heading first."""
@@ -51,12 +56,18 @@ def read_truth(path: Path) -> list[Truth]:
         DataError: it cannot be read, or a line is not what it claims to be; with the line.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             missing = [name for name in HEADING[:3] if name not in (rows.fieldnames or ())]
             if missing:
                 raise _fault(path, 1, f"the column {missing[0]!r} is missing")
-            return [_truth(path, rows.line_num, row) for row in rows]
+            found: dict[str, Truth] = {}
+            for row in rows:
+                truth = _truth(path, rows.line_num, row)
+                if truth.customer_id in found:
+                    raise _fault(path, rows.line_num, f"{truth.customer_id} occurs twice")
+                found[truth.customer_id] = truth
+            return list(found.values())
     except UnicodeDecodeError as error:
         raise _fault(path, 1, "it is not UTF-8 text") from error
     except OSError as error:

@@ -4,10 +4,19 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.offline.leadtime import DAY_MS, Episode, flaps, lead_summary, lead_times, precision
+from stream.offline.leadtime import (
+    DAY_MS,
+    Episode,
+    chance_precision,
+    flaps,
+    lead_summary,
+    lead_times,
+    precision,
+)
 from stream.offline.truth import Truth
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -159,6 +168,21 @@ def test_most_severe_alerts_are_worked_on_first() -> None:
     end_ms = START_MS + END_DAY * DAY_MS
     found = precision([warning, critical], truth, end_ms=end_ms, within_days=30, weekly_budget=1)
     assert (found["right"], found["wrong"], found["in_trouble"]) == (1, 0, 1)
+
+
+@given(truth=truths(), within=st.integers(1, 60))
+def test_chance_is_the_precision_of_an_alert_on_every_day(truth: list[Truth], within: int) -> None:
+    """One alert at noon of every day on which a customer is still there is right as often as chance says."""
+    end_ms = START_MS + END_DAY * DAY_MS
+    log = [
+        _episode(row.customer_id, day + 0.5, None)
+        for row in truth
+        for day in range(END_DAY if row.churn_at is None else (row.churn_at - START).days)
+    ]
+    stays = [(START_MS, row.churn_ms) for row in truth]
+    by_chance = chance_precision(stays, end_ms=end_ms, within_days=within)
+    found = precision(log, truth, end_ms=end_ms, within_days=within)
+    assert found["precision"] == (None if by_chance is None else pytest.approx(by_chance))
 
 
 def test_nothing_to_judge_is_said_as_nothing() -> None:
