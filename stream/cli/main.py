@@ -61,6 +61,7 @@ COMMANDS = (
     Command("replay", "Score a file with the live code, without Kafka."),
     Command("fit", "Fit the parameters of the churn risk to a file."),
     Command("model", "Check a parameter file."),
+    Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 
