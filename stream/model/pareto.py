@@ -38,8 +38,8 @@ def _log_alive(x: Floats, age: Floats, m: Pareto) -> Floats:
 def _dead(x: Floats, t_x: Floats, age: Floats, m: Pareto) -> tuple[Floats, Floats, Floats]:
     """Log(s I), -inf where T = t_x; and (n, 48) u at the nodes with their shares of the integral.
 
-    With u = t_x + d (e^y - 1), d the integrand's length of decay at t_x, both its peak there and its long tail
-    are smooth in y: Gauss-Legendre with 48 nodes has nine digits (tested against adaptive quadrature).
+    With u = t_x + d (e^y - 1), d the integrand's length of decay at t_x, its peak there and its long tail are
+    smooth in y: Gauss-Legendre with 48 nodes has nine digits (tested against adaptive quadrature).
     """
     buying, going = m.alpha + t_x, m.beta + t_x
     length = 1.0 / ((m.r + x) / buying + (m.s + 1.0) / going)
@@ -66,7 +66,7 @@ def _whole(x: Floats, m: Pareto) -> Floats:
 
 
 def with_gradient(x: Floats, t_x: Floats, age: Floats, m: Pareto) -> tuple[Floats, Floats]:
-    """`log_likelihood` and its derivatives by r, alpha, s, beta; (n,) and (n, 4), for little more than one."""
+    """`log_likelihood` and its derivatives by r, alpha, s, beta; (n,) and (n, 4) from one integration."""
     log_dead, u, share = _dead(x, t_x, age, m)
     log_alive = _log_alive(x, age, m)
     alive = np.exp(-np.logaddexp(0.0, log_dead - log_alive))
