@@ -51,6 +51,8 @@ COMMANDS = (
     Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
+    Command("fit", "Fit the parameters of the churn risk to a file."),
+    Command("model", "Check a parameter file."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 
