@@ -37,9 +37,9 @@ Weight = Annotated[float, Meta(ge=0.0, le=100.0)]
 Shape = Annotated[float, Meta(ge=1e-4, le=1e5)]
 Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
 LogOdds = Annotated[float, Meta(ge=-20.0, le=20.0)]
-HorizonDays = Annotated[int, Meta(ge=1, le=3650)]
 Raises = Annotated[float, Meta(ge=0.0, le=20.0)]
 Lowers = Annotated[float, Meta(ge=-20.0, le=0.0)]
+HorizonDays = Annotated[int, Meta(ge=1, le=3650)]
 Value = Annotated[float, Meta(ge=-1.0, le=1.0)]
 # Below 30 days the forward-decay exponent (t - landmark) / h could overflow a float64 before the year 2100.
 HalfLife = Annotated[float, Meta(ge=30.0, le=3650.0)]
@@ -156,30 +156,6 @@ class Mbg(_Table, frozen=True):
     b: Positive
 
 
-class Contract(_Table, frozen=True, omit_defaults=True):
-    """Hazard of a contract's end, fitted (`model/contract.py`); log-odds, each with the sign it may have."""
-
-    alpha: Shape  # of the shifted-beta-geometric, per month
-    beta: Shape
-    base: LogOdds  # added to a newcomer's
-    tenure: Raises  # times what the shifted-beta-geometric takes off with time survived
-    term_length: Lowers  # times log(1 + months of the term)
-    term_beyond: Lowers  # the term ends after the horizon; against a contract without a known term
-    bound_longer: Lowers  # times log(how many horizons away its end is)
-    term_ends: Raises  # the term ends within the horizon
-    further_ends: Raises  # times log(1 + terms that end within it after this one)
-    term_passed: Raises  # the term is over, and nobody renewed
-    cancel_requested: Raises
-    ended: Raises
-    trust_per_50_points: Raises
-    overdue_promise: Raises
-    payment_failure: Raises
-    engagement_fall: Raises
-    unsubscribed: Raises
-    grace_days: Annotated[float, Meta(ge=0.0, le=90.0)] = 1.0  # after its end until a term counts as over
-    renewals_reported: bool = True  # false: nobody ever renews in the events, so a past end says nothing
-
-
 class Nbd(_Table, frozen=True):
     """NBD parameters, time in weeks."""
 
@@ -233,10 +209,34 @@ class Layer(_Table, frozen=True):
             raise ValueError("coefficient.recency + coefficient.age < 0: risk would fall in silence")
 
 
-class Churn(_Table, frozen=True, omit_defaults=True):
-    """Purchase model and the horizon that its probability speaks of; `layer` and `contract` once fitted.
+class Contract(_Table, frozen=True, omit_defaults=True):
+    """Hazard of a contract's end, fitted (`model/contract.py`); log-odds, each with the sign it may have."""
 
-    Without `contract` the contractual terms are those declared in `Risk`.
+    alpha: Shape  # of the shifted-beta-geometric, per month
+    beta: Shape
+    base: LogOdds  # added to a newcomer's
+    tenure: Raises  # times what the shifted-beta-geometric takes off with time survived
+    term_length: Lowers  # times log(1 + months of the term)
+    term_beyond: Lowers  # the term ends after the horizon; against a contract without a known term
+    bound_longer: Lowers  # times log(how many horizons away its end is)
+    term_ends: Raises  # the term ends within the horizon
+    further_ends: Raises  # times log(1 + terms that end within it after this one)
+    term_passed: Raises  # the term is over, and nobody renewed
+    cancel_requested: Raises
+    ended: Raises
+    trust_per_50_points: Raises
+    overdue_promise: Raises
+    payment_failure: Raises
+    engagement_fall: Raises
+    unsubscribed: Raises
+    grace_days: Annotated[float, Meta(ge=0.0, le=90.0)] = 1.0  # after its end until a term counts as over
+    renewals_reported: bool = True  # false: nobody ever renews in the events, so a past end says nothing
+
+
+class Churn(_Table, frozen=True, omit_defaults=True):
+    """Purchase model and the horizon that its probability speaks of.
+
+    `layer` and `contract` are there once fitted; without `contract` its terms are those declared in `Risk`.
     """
 
     horizon_days: HorizonDays

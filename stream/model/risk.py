@@ -61,16 +61,15 @@ SERVICE_WEIGHTS = (
     "unsubscribed",
 )
 BASE_TERMS = ("newcomer", "average", "contract")  # where every buyer, every subscriber starts: no reason
-PURCHASE = slice(TERMS.index("newcomer"), TERMS.index("amount") + 1)
-CONTRACT, CANCELLATION = TERMS.index("contract"), TERMS.index("cancellation")
-SERVICE = slice(TERMS.index("trust"), TERMS.index("unsubscribed") + 1)
-OF_CONTRACT = [TERMS.index(name) for name in CONTRACT_TERMS]
+PURCHASE, CONTRACT, CANCELLATION, SERVICE = slice(0, 6), 6, 7, slice(8, 13)
 ABSENT_REASON = "no_purchase_or_subscription"
 MAX_COUNT = (
     3.0  # overdue promises and failed payments beyond this add nothing: the customer is as good as gone
 )
 MIN_USUAL_ENGAGEMENT = 2.0  # events in the long window before a fall can be told from chance
 MIN_RATE = 0.25  # events; keeps the ratio of rates finite in full silence
+
+OF_CONTRACT = [TERMS.index(name) for name in CONTRACT_TERMS]
 
 Bools = NDArray[np.bool_]
 

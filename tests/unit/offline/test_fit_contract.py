@@ -13,6 +13,7 @@ from schemas.interaction import Engagement, Interaction, Payment, Purchase, Subs
 from stream.model import parameters
 from stream.model.parameters import Contract, Parameters
 from stream.model.risk import churn_risk
+from stream.model.toml import render
 from stream.model.trust import trust
 from stream.offline.contract_panel import ContractPanel, contract_panel_of, end_of, outcomes
 from stream.offline.evaluate import auc
@@ -162,12 +163,13 @@ def test_a_fit_does_not_depend_on_the_order_of_events() -> None:
 
 
 def test_a_table_is_read_as_it_was_written() -> None:
-    """The parameters with the table, as TOML, are the parameters again."""
+    """The parameters with the table, as TOML, are the parameters again; renewals reported or not."""
     events = monthly_contracts(300, 5, 500.0, lambda chance: float(chance.beta(1.0, 9.0)))
     fit = fit_contract(contract_panel_of(events), DAY_0 + 499, 60, SHIPPED)
-    whole = with_contract(fit.contract, 60)
-    assert fit.contract != DECLARED
-    assert parameters.parse(msgspec.toml.encode(whole).decode()) == whole
+    assert fit.contract not in (None, DECLARED)
+    for contract in (fit.contract, TRUE):
+        whole = with_contract(contract, 60)
+        assert parameters.parse(render(whole)) == whole
     assert msgspec.json.encode(fit.report)
 
 
