@@ -59,6 +59,7 @@ COMMANDS = (
     Command("import", "Make interactions of CSV files, as a mapping says."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
+    Command("dissatisfaction", "Foresee low reviews, and say how well that went."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 
