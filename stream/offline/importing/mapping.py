@@ -145,10 +145,12 @@ class Value(_Table, frozen=True):
 
     Attributes:
         value: a template or constant.
+        default: stands for what is empty.
         product: templates and numbers to be multiplied, in place of `value`.
         running: column; the number is added up over the rows with equal values there, this row included.
         map: what stands for what; a value that is not in it is refused unless `otherwise` is given.
         otherwise: stands for all that `map` does not know.
+        plus: added to the number, before it is scaled.
         scale: the number is multiplied by it, -1 to turn a sign.
         round: a number to a whole one.
         format: of a time, as in `[times]`.
@@ -159,10 +161,12 @@ class Value(_Table, frozen=True):
     """
 
     value: Scalar | None = None
+    default: Scalar | None = None
     product: list[str | float] = []
     running: str | None = None
     map: dict[str, Scalar] | None = None
     otherwise: Scalar | None = None
+    plus: float | None = None
     scale: float | None = None
     round: Literal["up", "down", "nearest"] | None = None
     format: str | list[str] | None = None
@@ -176,6 +180,8 @@ class Value(_Table, frozen=True):
             raise ValueError("give either `value` or `product`")
         if self.otherwise is not None and self.map is None:
             raise ValueError("`otherwise` needs a `map`")
+        if self.default is not None and self.product:
+            raise ValueError("`default` is of a `value`")
 
 
 class Rule(_Table, frozen=True):
@@ -256,8 +262,33 @@ def parse(text: str, source: str) -> Mapping:
     try:
         return msgspec.convert(raw, Mapping)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `")
-        raise complaint(text, source, path.rstrip("`").removeprefix("$"), reason) from error
+        path, reason = _precise(raw, *_parts(error))
+        raise complaint(text, source, path, reason) from error
+
+
+def _parts(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Path of the key, and what is wrong with it."""
+    reason, _, path = str(error).partition(" - at `")
+    path = path.rstrip("`").removeprefix("$")
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", reason)
+    return (f"{path}.{unknown[1]}", "there is no such key") if unknown else (path, reason)
+
+
+def _precise(raw: dict[str, Any], path: str, reason: str) -> tuple[str, str]:
+    """The path with the name of the entry where msgspec says only that it is one of a table's."""
+    before, of_many, _ = path.partition("[...]")
+    if not of_many:
+        return path, reason
+    table: Any = raw
+    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", before):
+        table = table[name] if name else table[int(index)]
+    for name, entry in table.items():
+        try:
+            msgspec.convert(entry, Source if before == ".files" else Scalar | Value)
+        except msgspec.ValidationError as error:
+            rest, why = _parts(error)
+            return f"{before}.{name}{rest}", why
+    return path, reason
 
 
 def complaint(text: str, source: str, path: str, reason: str) -> ConfigError:

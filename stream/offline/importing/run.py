@@ -85,6 +85,7 @@ class _Source(NamedTuple):
     exists: Wants
     makers: list[Maker]
     joins: list[tuple[str, Joined, int]]  # name, file, place of its key in our own columns
+    looked_into: bool
 
 
 class _Importer:
@@ -154,7 +155,7 @@ class _Importer:
                 reason = f"rows of {name} find theirs in {each} by {key!r}, and have no such column"
                 raise job.complain(f".files.{each}.key", reason)
             joins.append((each, others[each], columns.index(key)))
-        return _Source(columns, exists, makers, joins)
+        return _Source(columns, exists, makers, joins, name in self._joined)
 
     def read(self) -> None:
         """Files that others look into first; then every file for what its rules make of it."""
@@ -176,9 +177,6 @@ class _Importer:
 
     def _read(self, number: int, source: _Source, found: Iterator[Row | Bad]) -> None:
         account = self._account
-        looked_into = any(
-            joined.columns is source.columns and joined.asked for joined in self._joined.values()
-        )
         for row in found:
             account.n_rows += 1
             if isinstance(row, Bad):
@@ -186,7 +184,7 @@ class _Importer:
                 self._refuse(number, row.line, None, row.why, row.cells)
                 continue
             used, refused = self._make(number, row, source)
-            if used or (looked_into and not refused and not source.makers):
+            if used:
                 account.n_used += 1
             elif refused:
                 account.n_refused += 1
@@ -201,7 +199,7 @@ class _Importer:
         except Refused as why:
             self._refuse(number, row.line, None, why, _cells(row, source))
             return False, True
-        used = refused = False
+        used, refused = source.looked_into and not source.makers, False
         for maker in source.makers:
             try:
                 if maker.wanted(row):

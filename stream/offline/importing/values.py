@@ -106,9 +106,9 @@ def alone(evaluate: Evaluate, fold: Fold) -> Evaluate:
 
 def _evaluator(value: Value, kind: str, layout: Layout, mapping: Mapping) -> Evaluate:
     if kind not in ("number", "integer") and (
-        value.product or value.running or value.scale is not None or value.round
+        value.product or value.running or value.round or (value.plus, value.scale) != (None, None)
     ):
-        raise ValueError(f"`product`, `running`, `scale` and `round` make numbers, and this is a {kind}")
+        raise ValueError(f"`product`, `running`, `plus`, `scale`, `round` make numbers, and this is a {kind}")
     if kind != "time" and (value.shift or value.format or value.zone):
         raise ValueError(f"`shift`, `format` and `zone` make times, and this is a {kind}")
     match kind:
@@ -128,6 +128,8 @@ def _origin(value: Value, layout: Layout) -> Get:
     """Text of the value, its map applied; empty if nothing was said."""
     assert value.value is not None
     get = layout.template(_written(value.value))
+    if value.default is not None:
+        get = _or(get, _written(value.default))
     if value.map is None:
         return get
     known = {said: _written(meant) for said, meant in value.map.items()}
@@ -144,6 +146,10 @@ def _origin(value: Value, layout: Layout) -> Get:
         raise Refused("not_in_map", f"{text[:40]!r} is not in the map ({', '.join(list(known)[:10])})")
 
     return mapped
+
+
+def _or(get: Get, default: str) -> Get:
+    return lambda row: get(row) or default
 
 
 def _written(value: Scalar) -> str:
@@ -185,9 +191,9 @@ def number(value: Value, layout: Layout, mapping: Mapping) -> Callable[[Row], fl
     """
     parse = parser(mapping.numbers)
     factors = [_factor(part, layout, parse) for part in value.product] or [_single(value, layout, parse)]
-    scale = 1.0 if value.scale is None else value.scale
+    plus, scale = value.plus or 0.0, 1.0 if value.scale is None else value.scale
     rounded = ROUND[value.round] if value.round else None
-    plain = len(factors) == 1 and value.scale is None and rounded is None
+    plain = len(factors) == 1 and (plus, scale) == (0.0, 1.0) and rounded is None
     running = None if value.running is None else layout.column(value.running)
     sums: defaultdict[str, float] = defaultdict(float)
 
@@ -200,7 +206,7 @@ def number(value: Value, layout: Layout, mapping: Mapping) -> Callable[[Row], fl
             result *= part
         if plain and running is None:
             return result
-        result = exact(result * scale)
+        result = exact((result + plus) * scale)
         if running is not None:
             key = running(row)
             result = sums[key] = exact(sums[key] + result)
