@@ -51,6 +51,7 @@ COMMANDS = (
     Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
+    Command("backtest", "Tell how good the risk would have been, beside simpler models."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 

@@ -11,9 +11,9 @@ from schemas.codec import decode_interaction, encode
 from schemas.interaction import TYPES, Interaction
 from stream.alerts import rules
 from stream.model import parameters
-from stream.offline.evaluate import auc
 from stream.offline.generate import History, generate, truth_csv
 from stream.offline.live import live
+from stream.offline.metrics import auc
 from stream.offline.replay import replay
 from stream.offline.trouble import TROUBLES
 from stream.pipeline import FileRecord, Pipeline
