@@ -52,6 +52,7 @@ COMMANDS = (
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
     Command("backtest", "Tell how good the risk would have been, beside simpler models."),
+    Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 
