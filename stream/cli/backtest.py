@@ -14,12 +14,14 @@ from stream.clock import now_ms
 from stream.errors import DataError
 from stream.model import parameters
 from stream.offline import history
-from stream.offline.backtest import Backtest, Setup
+from stream.offline.backtest import Backtest
 from stream.offline.backtest import backtest as run
-from stream.offline.backtest_table import as_json, table
+from stream.offline.backtest_table import as_json, lead_lines, table
 from stream.offline.origins import Origin, day_text, plan
 from stream.offline.report import report_html
 from stream.offline.timeline import Timeline, read_timeline
+from stream.offline.truth import Truth, read_truth
+from stream.offline.walk import Setup
 from stream.offline.whole import whole
 
 __all__ = ["backtest"]
@@ -39,6 +41,12 @@ def backtest(
         Path | None,
         typer.Option(help="Score with these parameters (TOML) instead of fitting at each origin."),
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Who left and when (CSV), for lead times.", show_default="EVENTS.truth.csv, if there"
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Fit and score customers as of an origin, and judge it by what they did after it.
@@ -47,7 +55,7 @@ def backtest(
     the same customers. Churn is no purchase within the horizon; for customers with a contract, that it ended
     or was not renewed.
 
-    Example: kizuna backtest events.jsonl --origin 2025-06-30 --horizon-days 90 --folds 3 --report report.html
+    Example: kizuna backtest events.jsonl --origin 2025-06-30 --horizon-days 90 --report report.html
     """
     start = _origin(origin)
     base = parameters.load(params)
@@ -62,13 +70,20 @@ def backtest(
                 hint="each line must be one interaction as JSON; `kizuna generate` writes such a file",
             )
         origins, warnings = plan(timeline, start, horizon_days, folds)
-        setup = Setup(horizon_days, base, rules, time_ms, on_progress=tell)
+        setup = Setup(horizon_days, base, rules, time_ms, truth=_truth(events, truth), on_progress=tell)
         found = run(timeline, partial(history.read, events), origins, setup)
     found.warnings = _of_file(timeline) + _of_parameters(params, start) + warnings
     if report is not None:
         with whole(report) as file:
             file.write(report_html(found, horizon_days, events.name).encode())
     _tell(found, horizon_days, report, json=json)
+
+
+def _truth(events: Path, given: Path | None) -> list[Truth]:
+    beside = events.with_name(events.name + ".truth.csv")
+    if given is None and not beside.exists():
+        return []
+    return read_truth(given or beside)
 
 
 def _origin(text: str) -> Origin:
@@ -112,6 +127,8 @@ def _tell(found: Backtest, horizon_days: int, report: Path | None, *, json: bool
         for warning in fold.warnings:
             output.say(f"  warning: {warning}")
         output.say()
+    for line in lead_lines(found):
+        output.say(line)
     for warning in found.warnings:
         output.say(f"warning: {warning}")
     if report is not None:

@@ -5,28 +5,25 @@ and every model is fitted on a panel made of those events alone. Only `outcome` 
 by the live `Pipeline`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from schemas.interaction import Interaction
-from stream.alerts.rules import Rules
 from stream.model.columns import MS_PER_DAY
 from stream.model.parameters import Parameters
 from stream.offline import bootstrap as resampling
+from stream.offline.backtest_lead import Lead, lead, leavers
 from stream.offline.contenders import CONTENDERS, contenders, contract_rate
 from stream.offline.metrics import MEASURES, Judged
 from stream.offline.origins import Origin
-from stream.offline.panel import Panel, Rfm, day_of, panel_of
+from stream.offline.panel import Panel, Rfm, day_of
 from stream.offline.timeline import Outcome, Timeline, outcome
-from stream.pipeline import Effects, FileRecord, Pipeline
-from stream.pipeline.decode import decode
+from stream.offline.walk import Setup, Walk, with_horizon
+from stream.pipeline import FileRecord
 
-__all__ = ["MODELS", "Backtest", "Fold", "Result", "Setup", "Weeks", "backtest"]
+__all__ = ["MODELS", "Backtest", "Fold", "Result", "Weeks", "backtest"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -35,7 +32,6 @@ OURS = "kizuna"
 MODELS = (OURS, *CONTENDERS)
 GAP = 0.05  # predicted against realised rate of a fold: beyond it the fit no longer holds
 MOST_WEEKS = 26  # points of the curve over the horizon
-STEP = 20_000  # records of one step of the pipeline; the scores do not depend on it
 
 
 @dataclass(slots=True)
@@ -101,35 +97,19 @@ class Fold:
 
 
 @dataclass(slots=True)
-class Setup:
-    """What a backtest needs besides the file.
+class Backtest:
+    """What all folds came to.
 
     Attributes:
-        horizon_days: h.
-        parameters: to start from.
-        fit: (panel that ends at the origin, its day, h) to parameters and warnings; None scores with
-            `parameters` as they are.
-        rules: of alerts.
-        now_ms: wall time, for the limit on events ahead of it.
-        resamples: of the bootstrap; None: as many as the customers allow.
-        on_progress: (step, done, of how much or 0).
+        folds: the asked origin first, then backwards in time.
+        warnings: of the file and the plan; those of a fold are the fold's.
+        lead: how early alerts came in the horizon after the asked origin; None where nobody is known to
+            have left on a day.
     """
-
-    horizon_days: int
-    parameters: Parameters
-    rules: Rules
-    now_ms: int
-    fit: Callable[[Panel, int, int], tuple[Parameters, list[str]]] | None = None
-    resamples: int | None = None
-    on_progress: Callable[[str, int, int], None] = lambda _step, _done, _total: None
-
-
-@dataclass(slots=True)
-class Backtest:
-    """All folds, the asked origin first, then backwards in time."""
 
     folds: list[Fold]
     warnings: list[str]
+    lead: Lead | None = None
 
 
 def backtest(
@@ -143,49 +123,15 @@ def backtest(
         origins: latest first, checked by `origins.plan`.
         setup: the rest.
     """
-    walk = _Walk(read, setup)
+    walk = Walk(read, setup)
+    leaving = leavers(timeline, origins[0], setup.horizon_days, setup.truth)
+    walk.listens = bool(leaving)
     folds = [_fold(timeline, origin, walk, setup) for origin in reversed(origins)][::-1]
-    return Backtest(folds, [])
-
-
-class _Walk:
-    """One table carried from origin to origin: each event is applied once, and none before its time."""
-
-    def __init__(self, read: Callable[[], Iterable[FileRecord]], setup: Setup) -> None:
-        self.read, self._setup = read, setup
-        self._pipeline = Pipeline(setup.parameters, setup.rules, clock="event")
-        self._table = self._pipeline.new_table()
-        self._until_ms = -1  # lines without a readable time have timestamp -1 and are counted by the timeline
-
-    def to(self, time_ms: int) -> None:
-        """Apply every event up to and including `time_ms`."""
-        chosen = (each for each in self.read() if self._until_ms < each.timestamp <= time_ms)
-        done = 0
-        for run in _runs(chosen):
-            self._pipeline.step(self._table, run, self._setup.now_ms)
-            done += len(run)
-            self._setup.on_progress("Replaying events up to the origin", done, 0)
-        self._until_ms = time_ms
-
-    def adopt(self, parameters: Parameters) -> Pipeline:
-        """Go on with parameters fitted at the origin reached; stored sums do not depend on what is fitted."""
-        assert parameters.statistics_hash == self._pipeline.statistics
-        self._pipeline = Pipeline(parameters, self._setup.rules, clock="event")
-        return self._pipeline
-
-    def risk(self, parameters: Parameters, number: dict[bytes, int], time_ms: int) -> Floats:
-        """(customers of the timeline,) churn risk at a time; nan where absent or unknown."""
-        pipeline = Pipeline(parameters, self._setup.rules, clock="event")
-        keys, scores = pipeline.scores(self._table, time_ms)
-        risk = np.full(len(number), np.nan)
-        risk[[number[key] for key in keys]] = scores.risk.churn_risk
-        return risk
-
-
-def _events(records: Iterable[FileRecord], until_ms: int, now_ms: int) -> Iterator[Interaction]:
-    """The valid events up to a time."""
-    for run in _runs(each for each in records if each.timestamp <= until_ms):
-        yield from decode(run, now_ms, Effects()).events
+    found = Backtest(folds, [])
+    if leaving:
+        walk.watch(origins[0].known_ms + setup.horizon_days * MS_PER_DAY)
+        found.lead = lead(walk.episodes(), leaving, from_truth=bool(setup.truth))
+    return found
 
 
 def _rfm_of(everybody: Rfm, panel: Panel, keys: list[bytes]) -> Rfm:
@@ -195,16 +141,11 @@ def _rfm_of(everybody: Rfm, panel: Panel, keys: list[bytes]) -> Rfm:
     return Rfm(*(getattr(everybody, name)[at] for name in Rfm.__slots__))
 
 
-def _runs(records: Iterator[FileRecord]) -> Iterator[list[FileRecord]]:
-    while run := list(islice(records, STEP)):
-        yield run
-
-
-def _fold(timeline: Timeline, origin: Origin, walk: _Walk, setup: Setup) -> Fold:
+def _fold(timeline: Timeline, origin: Origin, walk: Walk, setup: Setup) -> Fold:
     horizon = setup.horizon_days
     walk.to(origin.known_ms)
     cut = timeline.until(origin.known_ms)
-    panel = panel_of(_events(walk.read(), origin.known_ms, setup.now_ms))
+    panel = walk.panel(origin.known_ms)
     warnings: list[str] = []
     parameters = setup.parameters
     if setup.fit is not None:
@@ -252,11 +193,6 @@ def _fold(timeline: Timeline, origin: Origin, walk: _Walk, setup: Setup) -> Fold
     return fold
 
 
-def with_horizon(parameters: Parameters, horizon_days: int) -> Parameters:
-    """The same parameters speaking of another horizon."""
-    return replace(parameters, churn=replace(parameters.churn, horizon_days=horizon_days))
-
-
 def _measure(results: dict[str, Result], n: int, resamples: int | None) -> int:
     """Fill in measures, intervals and differences; returns the number of resamples."""
     judged = {name: result.judged for name, result in results.items() if result.judged is not None}
@@ -283,7 +219,7 @@ def _measure(results: dict[str, Result], n: int, resamples: int | None) -> int:
 def _weeks(
     timeline: Timeline,
     origin: Origin,
-    walk: _Walk,
+    walk: Walk,
     parameters: Parameters,
     number: dict[bytes, int],
     found: Outcome,

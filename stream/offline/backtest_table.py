@@ -7,7 +7,7 @@ from stream.offline.backtest import Backtest, Fold, Result
 from stream.offline.metrics import MEASURES
 from stream.offline.origins import day_text
 
-__all__ = ["COLUMNS", "as_json", "cells", "shown", "table"]
+__all__ = ["COLUMNS", "as_json", "cells", "lead_lines", "shown", "table"]
 
 DIGITS = 5
 KEYS = {"lift": "lift_10"}
@@ -22,6 +22,7 @@ def as_json(found: Backtest, horizon_days: int) -> dict[str, Any]:
     return {
         **_fold(first),
         "horizon_days": horizon_days,
+        "lead_time": None if found.lead is None else {"source": found.lead.source} | found.lead.summary,
         "folds": [_fold(fold) for fold in found.folds],
         "warnings": found.warnings + [each for each in first.warnings if each not in found.warnings],
     }
@@ -104,3 +105,18 @@ def _difference(result: Result) -> str:
     if three is None or not math.isfinite(three[0]):
         return ""
     return f"{three[0]:+.4f} [{three[1]:+.3f}, {three[2]:+.3f}]"
+
+
+def lead_lines(found: Backtest) -> list[str]:
+    """How early alerts came, for people; nothing where no day of leaving is known."""
+    if found.lead is None:
+        return []
+    of, source = found.lead.summary, found.lead.source
+    said = [f"{of['left']:,} left on a day known from {source}, {of['warned']:,} with an open alert"]
+    if of["warned"]:
+        quartiles = f"quartiles {of['q25_days']:.0f} and {of['q75_days']:.0f}"
+        said.append(
+            f"alerts came {of['median_days']:.0f} days before in the median ({quartiles}), "
+            f"{of['share_14d']:.0%} of them 14 days or more"
+        )
+    return said

@@ -4,7 +4,7 @@ from html import escape
 
 from stream.offline import report_plots
 from stream.offline.backtest import OURS, Backtest, Fold
-from stream.offline.backtest_table import COLUMNS, cells, shown
+from stream.offline.backtest_table import COLUMNS, cells, lead_lines, shown
 from stream.offline.metrics import N_BINS
 from stream.offline.origins import day_text
 
@@ -55,6 +55,7 @@ def report_html(found: Backtest, horizon_days: int, source: str) -> str:
         _models(first),
         "<h2>Plots</h2>",
         _plots(first),
+        _lead(found),
         _folds(found),
         "<h2>How to read this</h2>",
         _notes(horizon_days, first),
@@ -126,6 +127,22 @@ def _plots(fold: Fold) -> str:
         if plot is not report_plots.weeks or fold.weeks is not None
     ]
     return f"<div class=plots>{''.join(figures)}</div>"
+
+
+NO_LEAD = (
+    "No day on which somebody left is known: there is no truth file, and no contract ended in the horizon."
+)
+
+
+def _lead(found: Backtest) -> str:
+    """Lead times, where days of leaving are known; says so where they are not."""
+    lines = lead_lines(found) or [NO_LEAD]
+    text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    if found.lead is not None and found.lead.days:
+        caption = "Days from the first alert still open when a customer left to that day."
+        plot = report_plots.lead_days(found.lead.days)
+        text += f"<div class=plots><figure>{plot}<figcaption>{caption}</figcaption></figure></div>"
+    return f"<h2>Lead time of alerts</h2>{text}"
 
 
 FOLD_COLUMNS = (

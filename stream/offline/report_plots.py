@@ -5,7 +5,7 @@ import numpy as np
 from stream.offline.backtest import OURS, Fold
 from stream.offline.svg import Plot
 
-__all__ = ["calibration", "distribution", "gains", "weeks"]
+__all__ = ["calibration", "distribution", "gains", "lead_days", "weeks"]
 
 COLOURS = {OURS: "ours", "recency": "recency", "mbgnbd": "third", "logistic_rfm": "fourth"}
 MOST_POINTS = 400  # of a curve: more cannot be seen
@@ -98,4 +98,19 @@ def weeks(fold: Fold) -> str:
     realised = list(zip(at, found.realised.tolist(), strict=True))
     plot.line(list(zip(at, found.foretold.tolist(), strict=True)), "ours", "predicted")
     plot.line(realised, "recency", "realised", dashed=True)
+    return plot.svg()
+
+
+def lead_days(days: list[float]) -> str:
+    """How many days before they left customers were warned of."""
+    edges = np.linspace(0.0, max(7.0 * np.ceil(max(days) / 7.0), 7.0), N_BARS + 1)
+    counts = np.histogram(days, edges)[0]
+    plot = Plot(
+        "Lead time of alerts: days before the customer left",
+        "days before leaving",
+        "customers",
+        x=(0.0, float(edges[-1])),
+        y=(0.0, float(counts.max()) * 1.05),
+    )
+    plot.bars(edges.tolist(), counts.tolist(), "ours")
     return plot.svg()

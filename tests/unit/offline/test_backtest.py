@@ -15,13 +15,14 @@ from stream.model import parameters
 from stream.model.columns import MS_PER_DAY
 from stream.model.parameters import Parameters
 from stream.offline import cdnow
-from stream.offline.backtest import MODELS, Backtest, Setup, backtest, with_horizon
+from stream.offline.backtest import MODELS, Backtest, backtest
 from stream.offline.backtest_table import as_json
 from stream.offline.generate import generate
 from stream.offline.origins import Origin
 from stream.offline.panel import Panel, day_of
 from stream.offline.replay import replay
 from stream.offline.timeline import read_timeline
+from stream.offline.walk import Setup, with_horizon
 from stream.pipeline import FileRecord, Pipeline
 from tests.unit.offline.test_timeline import START_MS, buys, step
 
@@ -67,7 +68,7 @@ def cdnow_sample() -> Backtest:
     ],
 )
 def test_cdnow_39_39_has_the_published_figures(model: str, auc: float, pr_auc: float) -> None:
-    """2,357 customers, 71.0 % of whom bought nothing in the second 39 weeks; each baseline to three digits."""
+    """2,357 customers, 71.0 % of them without a purchase in the second 39 weeks; baselines to 3 digits."""
     fold = cdnow_sample().folds[0]
     assert (fold.n, round(fold.churn_rate, 4)) == (2_357, 0.7098)
     assert fold.results[model].measures["auc"] == pytest.approx(auc, abs=0.0005)
