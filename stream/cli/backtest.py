@@ -1,5 +1,6 @@
 """`kizuna backtest`: how good the risk would have been, beside simpler models, honest in time."""
 
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -11,13 +12,16 @@ from stream.alerts import rules as alert_rules
 from stream.cli import output
 from stream.cli.times import parse_time
 from stream.clock import now_ms
-from stream.errors import DataError
+from stream.errors import ConfigError, DataError
 from stream.model import parameters
+from stream.model.parameters import Parameters
 from stream.offline import history
 from stream.offline.backtest import Backtest
 from stream.offline.backtest import backtest as run
 from stream.offline.backtest_table import as_json, lead_lines, table
+from stream.offline.fit import fit
 from stream.offline.origins import Origin, day_text, plan
+from stream.offline.panel import Panel
 from stream.offline.report import report_html
 from stream.offline.timeline import Timeline, read_timeline
 from stream.offline.truth import Truth, read_truth
@@ -59,6 +63,7 @@ def backtest(
     """
     start = _origin(origin)
     base = parameters.load(params)
+    of_parameters = _of_parameters(params, base, start, horizon_days)
     rules = alert_rules.load(None)
     time_ms = now_ms()
     with output.progress() as tell:
@@ -70,13 +75,31 @@ def backtest(
                 hint="each line must be one interaction as JSON; `kizuna generate` writes such a file",
             )
         origins, warnings = plan(timeline, start, horizon_days, folds)
-        setup = Setup(horizon_days, base, rules, time_ms, truth=_truth(events, truth), on_progress=tell)
+        setup = Setup(
+            horizon_days,
+            base,
+            rules,
+            time_ms,
+            fit=None if params is not None else _fit_from(base, tell),
+            truth=_truth(events, truth),
+            on_progress=tell,
+        )
         found = run(timeline, partial(history.read, events), origins, setup)
-    found.warnings = _of_file(timeline) + _of_parameters(params, start) + warnings
+    found.warnings = _of_file(timeline) + of_parameters + warnings
     if report is not None:
         with whole(report) as file:
             file.write(report_html(found, horizon_days, events.name).encode())
     _tell(found, horizon_days, report, json=json)
+
+
+def _fit_from(
+    base: Parameters, tell: output.Report
+) -> Callable[[Panel, int, int], tuple[Parameters, list[str]]]:
+    def fitted(panel: Panel, until_day: int, horizon_days: int) -> tuple[Parameters, list[str]]:
+        found = fit(panel, until_day, horizon_days, base, references=False, on_progress=tell)
+        return found.parameters, found.warnings
+
+    return fitted
 
 
 def _truth(events: Path, given: Path | None) -> list[Truth]:
@@ -103,9 +126,15 @@ def _of_file(timeline: Timeline) -> list[str]:
     return [f"{timeline.causes.total()} lines were refused and left out ({causes}); {first}"]
 
 
-def _of_parameters(params: Path | None, origin: Origin) -> list[str]:
+def _of_parameters(params: Path | None, base: Parameters, origin: Origin, horizon_days: int) -> list[str]:
     if params is None:
         return []
+    layer = base.churn.layer
+    if layer is not None and layer.horizon_days != horizon_days:
+        raise ConfigError(
+            f"{params.name} was fitted for {layer.horizon_days} days, not {horizon_days}",
+            hint=f"--horizon-days {layer.horizon_days}, or leave --params out to fit at each origin",
+        )
     when = day_text(origin.scored_ms)
     return [f"kizuna was scored with {params.name} as it is: honest only if fitted on nothing after {when}"]
 

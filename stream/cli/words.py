@@ -25,8 +25,11 @@ TRUST_WORDS: dict[str, tuple[str, str]] = {
 
 CHURN_WORDS: dict[str, tuple[str, str]] = {
     "newcomer": ("where every buyer starts", "where every buyer starts"),
+    "average": ("where the average customer stands", "where the average customer stands"),
     "frequency": ("bought seldom", "has come back to buy"),
-    "silence": ("silent for longer than usual", "bought just now"),
+    "silence": ("silent for longer than usual", "bought not long ago"),
+    "age": ("of an age at which more leave", "of an age at which more stay"),
+    "amount": ("spends less at a time than others", "spends more at a time than others"),
     "contract": ("where every subscriber starts", "where every subscriber starts"),
     "cancellation": ("the contract is ending or was cancelled", "the contract runs on"),
     "trust": ("trust is low", "trust is high"),
@@ -40,6 +43,8 @@ CHURN_WORDS: dict[str, tuple[str, str]] = {
 NUMBERS: dict[str, tuple[str, str]] = {
     "frequency": ("on {observed:.0f} days", ""),
     "silence": ("{observed:.0f} days", "usual gap {usual:.0f}"),
+    "age": ("{observed:.0f} days since the first purchase", ""),
+    "amount": ("{observed:.2f} a day with a purchase", "usually {usual:.2f}"),
     "trust": ("{observed:.0f}", "{usual:.0f} when nothing is known"),
     "overdue_promises": ("{observed:.0f} overdue", ""),
     "payment_failures": ("{observed:.1f}, older ones fading", ""),

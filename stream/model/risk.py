@@ -5,8 +5,9 @@ Conventions:
 
 The purchase model is split along a path that a person can follow: a newcomer's risk, what the number of
 purchases takes off it when the last one was just now, and what the silence since then adds. The three sum to
-the model's log-odds. Contractual customers (any subscription event) have a declared base instead. Without
-either the risk is absent.
+the model's log-odds. Where a layer was fitted (`layer.py`) it takes the model's place, and begins at the
+average customer instead of a newcomer. Contractual customers (any subscription event) have a declared base
+instead. Without either the risk is absent.
 """
 
 from dataclasses import dataclass, fields
@@ -15,16 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from stream.model.churn import logit_no_purchase
+from stream.model.btyd import logit_no_purchase
 from stream.model.columns import Floats, Ints
+from stream.model.layer import WEEK, log_odds_terms
 from stream.model.parameters import Churn, Parameters, Risk
 
 __all__ = ["ABSENT_REASON", "BASE_TERMS", "TERMS", "RiskFacts", "RiskScores", "churn_risk", "days_since_1990"]
 
 TERMS = (
     "newcomer",
+    "average",
     "frequency",
     "silence",
+    "age",
+    "amount",
     "contract",
     "cancellation",
     "trust",
@@ -33,7 +38,8 @@ TERMS = (
     "engagement_fall",
     "unsubscribed",
 )
-BASE_TERMS = ("newcomer", "contract")  # where every buyer, every subscriber starts: no reason for anything
+BASE_TERMS = ("newcomer", "average", "contract")  # where every buyer, every subscriber starts: no reason
+PURCHASE, CONTRACT, CANCELLATION, SERVICE = slice(0, 6), 6, 7, slice(8, None)
 ABSENT_REASON = "no_purchase_or_subscription"
 MAX_COUNT = (
     3.0  # overdue promises and failed payments beyond this add nothing: the customer is as good as gone
@@ -52,6 +58,7 @@ class RiskFacts:
         purchase_days: distinct days with a purchase, 0 = never bought.
         first_day: day of the first purchase, days since 1990.
         last_day: day of the last purchase, days since 1990.
+        amount_e4: sum of the amounts of all purchases, 1/10,000 of the unit.
         overdue: open promises past their due time, now.
         payment_failures: failed payments, decayed to now.
         engagement_short: engagement events, decayed with the short half-life.
@@ -66,6 +73,7 @@ class RiskFacts:
     purchase_days: Ints
     first_day: Floats
     last_day: Floats
+    amount_e4: Ints
     overdue: Ints
     payment_failures: Floats
     engagement_short: Floats
@@ -95,10 +103,10 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     terms = np.zeros((n, len(TERMS)))
     buys = (facts.purchase_days > 0) & ~facts.contractual
     if buys.any():
-        terms[buys, :3] = _purchase_terms(facts, buys, now_ms, parameters.churn)
-    terms[:, 3] = parameters.risk.subscription_base * facts.contractual
-    terms[:, 4] = _cancellation_term(facts, now_ms, parameters) * facts.contractual
-    terms[:, 5:] = _service_terms(
+        terms[buys, PURCHASE] = _purchase_terms(facts, buys, now_ms, parameters.churn)
+    terms[:, CONTRACT] = parameters.risk.subscription_base * facts.contractual
+    terms[:, CANCELLATION] = _cancellation_term(facts, now_ms, parameters) * facts.contractual
+    terms[:, SERVICE] = _service_terms(
         facts, trust, parameters.risk, 100.0 * parameters.trust.base_rate, parameters
     )
     known = buys | facts.contractual
@@ -108,16 +116,21 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
 
 
 def _purchase_terms(facts: RiskFacts, buys: Bools, now_ms: int, churn: Churn) -> Floats:
-    first, last = facts.first_day[buys], facts.last_day[buys]
-    x = (facts.purchase_days[buys] - 1).astype(np.float64)
-    t_x = (last - first) / 7.0
-    age = np.maximum(days_since_1990(now_ms) - first, last - first) / 7.0
-    horizon = churn.horizon_days / 7.0
-    zero = np.zeros_like(x)
-    newcomer = logit_no_purchase(zero, zero, zero, horizon, churn.mbg)
-    fresh = logit_no_purchase(x, t_x, t_x, horizon, churn.mbg)
-    now = logit_no_purchase(x, t_x, age, horizon, churn.mbg)
-    return np.stack([newcomer, fresh - newcomer, now - fresh], axis=1)
+    """Newcomer, average, frequency, silence, age, amount; (n who buy, 6)."""
+    first, days = facts.first_day[buys], facts.purchase_days[buys].astype(np.float64)
+    x, t_x = days - 1.0, facts.last_day[buys] - first
+    age = np.maximum(days_since_1990(now_ms) - first, t_x)
+    terms = np.zeros((len(x), 6))
+    if churn.layer is not None:
+        amount = facts.amount_e4[buys] / (days * 10_000.0)
+        terms[:, 1:] = log_odds_terms(x, t_x, age, amount, churn.layer, churn.mbg)
+        return terms
+    horizon, nothing = churn.horizon_days / WEEK, np.zeros(1)
+    terms[:, 0] = logit_no_purchase(nothing, nothing, nothing, horizon, churn.mbg)
+    fresh = logit_no_purchase(x, t_x / WEEK, t_x / WEEK, horizon, churn.mbg)
+    terms[:, 2] = fresh - terms[:, 0]
+    terms[:, 3] = logit_no_purchase(x, t_x / WEEK, age / WEEK, horizon, churn.mbg) - fresh
+    return terms
 
 
 def days_since_1990(now_ms: int) -> float:

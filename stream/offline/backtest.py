@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from stream.model.columns import MS_PER_DAY
 from stream.model.parameters import Parameters
@@ -20,7 +21,7 @@ from stream.offline.metrics import MEASURES, Judged
 from stream.offline.origins import Origin
 from stream.offline.panel import Panel, Rfm, day_of
 from stream.offline.timeline import Outcome, Timeline, outcome
-from stream.offline.walk import Setup, Walk, with_horizon
+from stream.offline.walk import Setup, Walk, with_horizon, without_layer
 from stream.pipeline import FileRecord
 
 __all__ = ["MODELS", "Backtest", "Fold", "Result", "Weeks", "backtest"]
@@ -32,6 +33,7 @@ OURS = "kizuna"
 MODELS = (OURS, *CONTENDERS)
 GAP = 0.05  # predicted against realised rate of a fold: beyond it the fit no longer holds
 MOST_WEEKS = 26  # points of the curve over the horizon
+TINY = 1e-12
 
 
 @dataclass(slots=True)
@@ -225,7 +227,11 @@ def _weeks(
     found: Outcome,
     setup: Setup,
 ) -> Weeks | None:
-    """Foretold against realised share without a purchase, as the horizon goes by."""
+    """Foretold against realised share without a purchase, as the horizon goes by.
+
+    A fitted layer speaks of one horizon. For a shorter one its say, in log-odds beside the purchase model's
+    at the whole horizon, is added to the purchase model's at the shorter one.
+    """
     buys = np.flatnonzero(found.buys)
     if not len(buys):
         return None
@@ -235,10 +241,15 @@ def _weeks(
     after = timeline.bought_ms > origin.known_ms
     first_ms = np.full(len(number), np.iinfo(np.int64).max)
     np.minimum.at(first_ms, timeline.buyer[after], timeline.bought_ms[after])
+    bare = without_layer(parameters)
+
+    def log_odds(parameters: Parameters) -> Floats:
+        return logit(np.clip(walk.risk(parameters, number, origin.scored_ms)[buys], TINY, 1.0 - TINY))
+
+    layer = log_odds(parameters) - log_odds(bare)
     foretold, realised = [], []
     for i, day in enumerate(days.tolist()):
-        walk_risk = walk.risk(with_horizon(parameters, day), number, origin.scored_ms)[buys]
-        foretold.append(float(np.nanmean(walk_risk)))
+        foretold.append(float(np.nanmean(expit(log_odds(with_horizon(bare, day)) + layer))))
         realised.append(float((first_ms[buys] > origin.known_ms + day * MS_PER_DAY).mean()))
         setup.on_progress("Scoring week by week", i + 1, len(days))
     return Weeks(days, np.array(foretold), np.array(realised))

@@ -13,7 +13,18 @@ DIGITS = 5
 KEYS = {"lift": "lift_10"}
 """Names that scripts read, where they differ from ours."""
 
-COLUMNS = ("AUC", "95 %", "kizuna minus it", "PR-AUC", "Brier", "skill", "log loss", "ECE", "lift 10 %")
+COLUMNS = (
+    "AUC",
+    "95 %",
+    "kizuna minus it",
+    "PR-AUC",
+    "Brier",
+    "skill",
+    "log loss",
+    "ECE",
+    "by count",
+    "lift 10 %",
+)
 
 
 def as_json(found: Backtest, horizon_days: int) -> dict[str, Any]:
@@ -90,6 +101,7 @@ def cells(result: Result) -> list[str]:
         shown(m["brier_skill"]),
         shown(m["log_loss"]),
         shown(m["ece"]),
+        shown(m["ece_equal_count"]),
         f"{shown(m['lift'], 2)} of {shown(m['lift_max'], 2)}" if math.isfinite(m["lift"]) else "-",
     ]
 

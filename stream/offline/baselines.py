@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from stream.offline.logistic import Logistic, fit_logistic
 from stream.offline.panel import Panel, Rfm
 
 __all__ = [
@@ -35,7 +36,6 @@ HISTORY_SHARE = 0.3
 MIN_CUSTOMERS = 20  # of a window, and
 MIN_OUTCOMES = 5  # of each outcome: below, a slope is noise
 PENALTY = 10.0  # on standardised coefficients, as in the recipe of our own layer
-LONGEST_STEP = 3.0  # of Newton's method, where the curvature is still flat
 LEAST_SLOPE = 1e-6
 """A baseline keeps its direction whatever the window says: a slope of the wrong sign becomes this."""
 
@@ -123,12 +123,8 @@ def frequency(window: Window, known: Rfm) -> Floats:
 
 def logistic_rfm(window: Window, known: Rfm, horizon_days: int) -> Floats:
     """Ridge logistic regression on log recency, frequency, age and amount."""
-    features = _features(window.known, window.days)
-    centre, scale = features.mean(axis=0), features.std(axis=0)
-    scale[scale == 0] = 1.0
-    beta = ridge_logistic((features - centre) / scale, window.churned, PENALTY)
-    there = (_features(known, float(horizon_days)) - centre) / scale
-    return _sigmoid(beta[0] + there @ beta[1:])
+    found = _logistic(_features(window.known, window.days), window.churned)
+    return _sigmoid(found.log_odds(_features(known, float(horizon_days))))
 
 
 def _features(known: Rfm, days: float) -> Floats:
@@ -144,36 +140,15 @@ def _features(known: Rfm, days: float) -> Floats:
 
 
 def _one_slope(feature: Floats, churned: Bools, there: Floats, sign: float) -> Floats:
-    scale = float(feature.std()) or 1.0
-    beta = ridge_logistic(((feature - feature.mean()) / scale)[:, None], churned, PENALTY)
-    slope = sign * max(sign * beta[1], LEAST_SLOPE)
-    return _sigmoid(beta[0] + slope * (there - feature.mean()) / scale)
+    found = _logistic(feature[:, None], churned)
+    slope = sign * max(sign * float(found.coefficients[0]), LEAST_SLOPE)
+    return _sigmoid(found.intercept + slope * (there - found.mean[0]))
 
 
-def ridge_logistic(features: Floats, happened: Bools, penalty: float) -> Floats:
-    """Intercept and coefficients by Newton's method; the intercept is not penalised.
-
-    Args:
-        features: (n, k), standardised.
-        happened: (n,).
-        penalty: > 0, of half the squared coefficients; makes the maximum unique and finite.
-
-    Returns:
-        (1 + k,), intercept first.
-    """
-    design = np.column_stack([np.ones(len(features)), features])
-    ridge = penalty * np.diag(np.r_[0.0, np.ones(features.shape[1])])
-    beta = np.zeros(design.shape[1])
-    rate = float(np.clip(happened.mean(), 1e-6, 1.0 - 1e-6))
-    beta[0] = np.log(rate / (1.0 - rate))
-    for _ in range(50):
-        p = _sigmoid(design @ beta)
-        gradient = design.T @ (happened - p) - ridge @ beta
-        step = np.linalg.solve((design * (p * (1.0 - p))[:, None]).T @ design + ridge, gradient)
-        beta += step * min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
-        if np.abs(step).max() < 1e-10:
-            break
-    return beta
+def _logistic(features: Floats, churned: Bools) -> Logistic:
+    return fit_logistic(
+        features, churned, np.ones(len(churned)), PENALTY, np.zeros(features.shape[1], np.int64)
+    )
 
 
 def _sigmoid(log_odds: Floats) -> Floats:

@@ -7,10 +7,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.model.btyd import Bg, p_no_purchase
 from stream.model.columns import MS_PER_DAY
+from stream.model.layer import WEEK
 from stream.offline import baselines
 from stream.offline.baselines import Unfit, Window, teaches, training_window
-from stream.offline.btyd_baseline import fit_btyd, p_no_purchase
+from stream.offline.fit_btyd import Histories, degenerate, fit_bg, fit_mbg, fit_nbd, histories, mbg_of
 from stream.offline.panel import Panel, Rfm
 from stream.offline.timeline import Timeline, outcome
 
@@ -21,7 +23,6 @@ Bools = NDArray[np.bool_]
 
 CONTENDERS = ("recency", "frequency", "logistic_rfm", "bgnbd", "mbgnbd", "base_rate")
 MIN_REPEAT = 10  # customers with a second purchase day: below, drop-out and rhythm cannot be told apart
-DEGENERATE = 0.005  # a / (a + b), the chance to leave after a purchase
 
 
 @dataclass(slots=True)
@@ -83,8 +84,8 @@ def _models(
     def lesson() -> Window:
         return teaches(window())
 
-    everybody = panel.at(day)
-    everybody = everybody.of(~everybody.contractual)
+    all_buyers = panel.at(day)
+    everybody = histories(all_buyers.of(~all_buyers.contractual))
     return {
         "recency": lambda: baselines.recency(lesson(), known, horizon_days),
         "frequency": lambda: baselines.frequency(lesson(), known),
@@ -95,17 +96,17 @@ def _models(
     }
 
 
-def _btyd(name: str, everybody: Rfm, known: Rfm, horizon_days: int, remarks: list[str]) -> Floats:
-    repeat = int((everybody.x > 0).sum())
+def _btyd(name: str, everybody: Histories, known: Rfm, horizon_days: int, remarks: list[str]) -> Floats:
+    repeat = int(everybody.count[everybody.x > 0].sum())
     if repeat < MIN_REPEAT:
         raise Unfit(f"{repeat} customers bought on a second day before the origin, {MIN_REPEAT} are needed")
-    modified = name == "mbgnbd"
-    fitted, value = fit_btyd(everybody.x, everybody.t_x / 7, everybody.T / 7, modified=modified)
-    share = fitted[2] / (fitted[2] + fitted[3])
-    if share < DEGENERATE:
-        remarks.append(f"{name}: degenerate fit, a / (a + b) is {share:.2g}: nobody ever seems to leave")
-    p = p_no_purchase(fitted, known.x, known.t_x / 7, known.T / 7, horizon_days / 7, modified=modified)
-    if not (np.isfinite(value) and np.isfinite(p).all()):
+    fitted = fit_mbg(everybody) if name == "mbgnbd" else fit_bg(everybody)
+    why = degenerate(fitted, fit_nbd(everybody))
+    if why:
+        remarks.append(f"{name} is degenerate: {why}")
+    model = mbg_of(fitted) if name == "mbgnbd" else Bg(*fitted.values.tolist())
+    p = p_no_purchase(known.x, known.t_x / WEEK, known.T / WEEK, horizon_days / WEEK, model)
+    if not (np.isfinite(fitted.log_likelihood) and np.isfinite(p).all()):
         raise Unfit("the fit did not converge")
     return p
 

@@ -8,8 +8,7 @@ Conventions:
 
 Definitions: AUC is the Mann-Whitney statistic, ties half (Hanley & McNeil 1982); PR-AUC is average precision
 over distinct thresholds; Brier (1950); Brier skill against the rate of the very customers judged; ECE over 10
-bins of equal count (Naeini et al. 2015 use equal width, which leaves bins empty here); lift as in Neslin et
-al. (2006).
+bins of equal width (Naeini et al. 2015), and over 10 of equal count; lift as in Neslin et al. (2006).
 """
 
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ __all__ = [
     "brier",
     "brier_skill",
     "ece",
+    "ece_equal_count",
     "lift",
     "lift_max",
     "log_loss",
@@ -128,16 +128,13 @@ class Judged:
         return self._mean(-np.where(self.happened, np.log(p), np.log1p(-p)), weights)
 
     def ece(self, weights: Floats | None = None) -> Floats:
-        """Expected calibration error: |predicted - happened| by bins of equal count, weighted by size."""
-        if not len(self):
-            return _nan(weights)
-        gap = self.probability - self.happened
-        one = np.zeros((len(self), N_BINS))
-        one[np.arange(len(self)), self._bin] = 1.0
-        counted = np.ones((1, len(self))) if weights is None else weights
-        return np.asarray(
-            np.abs(counted @ (one * gap[:, None])).sum(axis=1) / np.maximum(counted.sum(axis=1), 1.0)
-        )
+        """Expected calibration error: |predicted - happened| by bins of equal width, weighted by size."""
+        width = np.minimum((np.clip(self.probability, 0.0, 1.0) * N_BINS).astype(np.int64), N_BINS - 1)
+        return self._ece(width, weights)
+
+    def ece_equal_count(self, weights: Floats | None = None) -> Floats:
+        """The same by bins of equal count: stricter where most predictions are alike."""
+        return self._ece(self._bin, weights)
 
     def lift(self, weights: Floats | None = None, share: float = LIFT_SHARE) -> Floats:
         """Rate among the `share` with the highest predictions, over the rate of all; a torn tie is shared."""
@@ -154,7 +151,7 @@ class Judged:
         return _share(shown[0]), _share(found[0])
 
     def reliability(self) -> Reliability:
-        """The calibration plot's points, by the bins of `ece`."""
+        """The calibration plot's points, by the bins of `ece_equal_count`."""
         n = np.bincount(self._bin, minlength=N_BINS)
         kept = n > 0
         predicted = np.bincount(self._bin, self.probability, N_BINS)[kept] / n[kept]
@@ -167,6 +164,14 @@ class Judged:
         rest = {name: getattr(self, name)(weights) for name in MEASURES if name not in ranking}
         return ranking | rest
 
+    def _ece(self, bins: NDArray[np.int64], weights: Floats | None) -> Floats:
+        if not len(self):
+            return _nan(weights)
+        gap = np.zeros((len(self), N_BINS))
+        gap[np.arange(len(self)), bins] = self.probability - self.happened
+        counted = np.ones((1, len(self))) if weights is None else weights
+        return _ratio(np.abs(counted @ gap).sum(axis=1), counted.sum(axis=1))
+
     def _mean(self, values: Floats, weights: Floats | None) -> Floats:
         if not len(self):
             return _nan(weights)
@@ -174,7 +179,7 @@ class Judged:
         return _ratio(counted @ values, counted.sum(axis=1))
 
 
-MEASURES = ("auc", "pr_auc", "brier", "brier_skill", "log_loss", "ece", "lift")
+MEASURES = ("auc", "pr_auc", "brier", "brier_skill", "log_loss", "ece", "ece_equal_count", "lift")
 """What `bootstrap` resamples; each a method of `Judged`."""
 
 
@@ -188,6 +193,7 @@ brier = partial(_measure, "brier")
 brier_skill = partial(_measure, "brier_skill")
 log_loss = partial(_measure, "log_loss")
 ece = partial(_measure, "ece")
+ece_equal_count = partial(_measure, "ece_equal_count")
 lift = partial(_measure, "lift")
 lift_max = partial(_measure, "lift_max")
 

@@ -180,7 +180,8 @@ Every model is fitted on events up to the origin, and customers are scored by th
 Intervals are 95 % of {b} bootstrap resamples of the customers; differences are of the same resamples.
 
 AUC: chance that a leaver has the higher risk. PR-AUC: average precision. Brier and log loss: lower is better;
-skill is against predicting the rate that turned out. ECE: mean distance from the dashed line.
+skill is against predicting the rate that turned out. ECE: mean distance from the
+dashed line, over 10 bins of equal width, and over 10 of equal count as in the plot.
 
 recency and frequency are logistic regressions with one slope, logistic_rfm is one on recency, frequency, age
 and amount; these three and base_rate are trained on a window before the origin.

@@ -19,7 +19,7 @@ from stream.offline.truth import Truth
 from stream.pipeline import Effects, FileRecord, Pipeline
 from stream.pipeline.decode import decode
 
-__all__ = ["Setup", "Walk", "with_horizon"]
+__all__ = ["Setup", "Walk", "with_horizon", "without_layer"]
 
 STEP = 20_000  # records of one step of the pipeline; the scores do not depend on it
 
@@ -115,8 +115,16 @@ class Walk:
 
 
 def with_horizon(parameters: Parameters, horizon_days: int) -> Parameters:
-    """The same parameters speaking of another horizon."""
-    return replace(parameters, churn=replace(parameters.churn, horizon_days=horizon_days))
+    """The same parameters speaking of another horizon; a layer fitted for one does not come along."""
+    if parameters.churn.horizon_days == horizon_days:
+        return parameters
+    bare = without_layer(parameters)
+    return replace(bare, churn=replace(bare.churn, horizon_days=horizon_days))
+
+
+def without_layer(parameters: Parameters) -> Parameters:
+    """The purchase model alone."""
+    return replace(parameters, churn=replace(parameters.churn, layer=None))
 
 
 def _runs(records: Iterator[FileRecord]) -> Iterator[list[FileRecord]]:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from stream.model.parameters import Parameters
+from stream.model.parameters import Mbg, Parameters
 from tests.oracles.memory import CAUSES, DAY_MS, LANDMARK_MS, Memory
 from tests.oracles.reading import FIRST_MS
 
@@ -95,7 +95,7 @@ def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) 
         if ended > renewed:
             log_odds += risk.subscription_ended
     elif memory.days:
-        log_odds = _log_odds_of_silence(memory.days, now_ms, p)
+        log_odds = _log_odds_of_silence(memory, now_ms, p)
     else:
         return None
     overdue = sum(promise.overdue(now_ms, p) > 0.0 for promise in memory.promises.values())
@@ -109,13 +109,26 @@ def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) 
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 
-def _log_odds_of_silence(days: set[int], now_ms: int, p: Parameters) -> float:
-    """MBG/NBD: log-odds of no purchase within the horizon."""
-    m = p.churn.mbg
+def _log_odds_of_silence(memory: Memory, now_ms: int, p: Parameters) -> float:
+    """Log-odds of no purchase within the horizon: MBG/NBD's, or the layer's where there is one."""
+    days, h = memory.days, p.churn.horizon_days / 7.0
     first, last, x = min(days), max(days), len(days) - 1
-    t_x = (last - first) / 7.0
-    age = max((now_ms - FIRST_MS) / DAY_MS - first, last - first) / 7.0
-    h = p.churn.horizon_days / 7.0
+    age = max((now_ms - FIRST_MS) / DAY_MS - first, last - first)
+    t_x, m, layer = last - first, p.churn.mbg, p.churn.layer
+    if layer is None:
+        return _mbg_log_odds(x, t_x / 7.0, age / 7.0, h, m)
+    c, u = layer.coefficient, layer.usual
+    log_odds = c.recency * math.log(1.0 + age - t_x) + c.frequency * math.log(1.0 + x)
+    log_odds += c.age * math.log(7.0 + age)
+    log_odds += c.amount * math.log(1.0 + memory.amount_e4 / 10_000.0 / len(days))
+    log_odds += c.mbg * _mbg_log_odds(x, t_x / 7.0, age / 7.0, h, m)
+    alpha, shape = layer.nbd.alpha + age / 7.0, layer.nbd.r + x
+    log_none = shape * math.log(alpha / (alpha + h))
+    log_odds += c.nbd * (log_none - math.log(1.0 - math.exp(log_none)))
+    return layer.base + log_odds - (u.frequency + u.silence + u.age + u.amount)
+
+
+def _mbg_log_odds(x: int, t_x: float, age: float, h: float, m: Mbg) -> float:
     dead = math.log(m.a / (m.b + x)) + (m.r + x) * math.log((m.alpha + age) / (m.alpha + t_x))
     alive = 1.0 / (1.0 + math.exp(dead)) if dead < 700.0 else math.exp(-dead)
     buys = alive * (1.0 - ((m.alpha + age) / (m.alpha + age + h)) ** (m.r + x))

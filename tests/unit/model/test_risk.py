@@ -29,6 +29,7 @@ FACTS = st.builds(
     purchase_days=column(st.integers(0, 60), np.int64),
     first_day=column(st.integers(10_000, 11_000), np.float64),
     last_day=column(st.integers(11_000, NOW_DAY), np.float64),
+    amount_e4=column(st.integers(0, 10**12), np.int64),
     overdue=column(st.integers(0, 9), np.int64),
     payment_failures=column(st.floats(0, 9), np.float64),
     engagement_short=column(st.floats(0, 90), np.float64),

@@ -17,6 +17,7 @@ from stream.offline.metrics import (
     brier,
     brier_skill,
     ece,
+    ece_equal_count,
     lift,
     lift_max,
     log_loss,
@@ -84,7 +85,7 @@ def test_lift_is_what_looking_at_the_riskiest_tenth_finds(case: list[tuple[bool,
 
 
 @given(Cases)
-def test_ece_and_reliability_are_of_the_same_bins(case: list[tuple[bool, int]]) -> None:
+def test_ece_by_count_and_reliability_are_of_the_same_bins(case: list[tuple[bool, int]]) -> None:
     """Bins hold everybody, ties together, lowest first; ECE is their mean distance from the diagonal."""
     happened, p = _split(case)
     bins = Judged(happened, p).reliability()
@@ -93,7 +94,19 @@ def test_ece_and_reliability_are_of_the_same_bins(case: list[tuple[bool, int]]) 
     assert (np.diff(bins.predicted) > 0).all()
     assert bins.predicted @ bins.n == pytest.approx(sum(p))
     assert bins.happened @ bins.n == pytest.approx(sum(happened))
-    assert ece(happened, p) == pytest.approx(bins.n @ np.abs(bins.predicted - bins.happened) / len(p))
+    gap = np.abs(bins.predicted - bins.happened)
+    assert ece_equal_count(happened, p) == pytest.approx(bins.n @ gap / len(p))
+
+
+@given(Cases)
+def test_ece_is_by_bins_of_equal_width(case: list[tuple[bool, int]]) -> None:
+    """Ten bins, [0, .1) to [.9, 1]; each counts its customers' distance between prediction and truth."""
+    happened, p = _split(case)
+    expected = 0.0
+    for i in range(10):
+        inside = [(h, s) for h, s in zip(happened, p, strict=True) if min(int(s * 10), 9) == i]
+        expected += abs(sum(s - h for h, s in inside)) / len(p)
+    assert ece(happened, p) == pytest.approx(expected, abs=1e-12)
 
 
 def test_bins_without_ties_are_of_equal_count() -> None:
@@ -106,7 +119,7 @@ def test_bins_without_ties_are_of_equal_count() -> None:
 def test_weights_count_customers_as_often_as_they_say(
     case: list[tuple[bool, int]], data: st.DataObject
 ) -> None:
-    """A resample by weights has the measures of the customers written out that often; ECE keeps the bins."""
+    """A resample by weights has the measures of the customers written out that often; bins by count stay."""
     happened, p = _split(case)
     counts = data.draw(st.lists(st.integers(0, 3), min_size=len(p), max_size=len(p)))
     if not sum(counts):
@@ -117,7 +130,7 @@ def test_weights_count_customers_as_often_as_they_say(
     once = Judged(happened, p).measures()
     assert set(found) == set(MEASURES)
     for what in MEASURES:
-        if what != "ece":
+        if what != "ece_equal_count":
             assert found[what][0] == pytest.approx(written[what][0], abs=1e-9, nan_ok=True)
         assert found[what][1] == pytest.approx(once[what][0], abs=1e-9, nan_ok=True)
 

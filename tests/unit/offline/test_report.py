@@ -51,11 +51,11 @@ class _Reader(HTMLParser):
 
 
 def test_page_is_well_formed_and_has_every_part() -> None:
-    """Each tag is closed in its order; four plots, three tables' headings and the folds are there."""
+    """Each tag is closed in its order; five plots and two tables are there."""
     reader = _Reader()
     reader.feed(page())
     assert reader.open == []
-    assert reader.tags.count("svg") == reader.tags.count("figure") == 4
+    assert reader.tags.count("svg") == reader.tags.count("figure") == 5
     assert reader.tags.count("table") == 2
     assert "prefers-color-scheme:dark" in page()
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.model.churn import log_p_alive, logit_no_purchase, p_no_purchase
+from stream.model.btyd import log_p_alive, logit_no_purchase, p_no_purchase
 from stream.model.columns import Floats
 from stream.model.parameters import Mbg
 
