@@ -63,6 +63,10 @@ COMMANDS = (
     Command("model", "Check a parameter file."),
     Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
     Command("dissatisfaction", "Foresee low reviews, and say how well that went."),
+    Command("backtest", "Tell how good the risk would have been, beside simpler models."),
+    Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
+    Command("fit", "Fit the parameters of the churn risk to a file."),
+    Command("model", "Check a parameter file."),
     Command("explain", "Say why a customer's scores are what they are."),
 )
 
