@@ -96,8 +96,8 @@ def fit_pareto(h: Histories) -> Estimate:
     """Pareto/NBD, for reference; two starts, it is the slowest by far."""
 
     def objective(values: Floats) -> tuple[float, Floats]:
-        history = h.x, h.t_x, h.age, pareto.Pareto(*values.tolist())
-        return float(h.count @ pareto.log_likelihood(*history)), h.count @ pareto.gradient(*history)
+        height, slope = pareto.with_gradient(h.x, h.t_x, h.age, pareto.Pareto(*values.tolist()))
+        return float(h.count @ height), h.count @ slope
 
     scale = _starts(h, 4)[0][1] / 8.0
     starts: Sequence[tuple[float, ...]] = [

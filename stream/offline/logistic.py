@@ -96,9 +96,12 @@ def _newton(
         curve = (design * (weight * p * (1.0 - p))[:, None]).T @ design + np.diag(ridge)
         step = np.linalg.lstsq(curve, slope, rcond=None)[0]
         share = 1.0
+        if (
+            np.abs(step).max() < 1e-6
+        ):  # so near, the full step is right to 1e-12 and the loss can no longer tell
+            found = found - step
+            break
         while (lower := loss(found - share * step)) > height and share > 1e-6:
             share *= 0.5
-        found, height = found - share * step, min(height, lower)
-        if np.abs(step).max() < 1e-10:
-            break
+        found, height = found - share * step, lower
     return float(found[0]), found[1:]
