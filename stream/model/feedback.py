@@ -79,8 +79,8 @@ _TABLED = (None, *MEANINGS)
 IS_ANSWER: NDArray[np.bool_] = np.array([m is not None and m.weight in ("survey", "effort") for m in _TABLED])
 IS_RECOVERY: NDArray[np.bool_] = np.array([m is not None and m.cause == "recovery" for m in _TABLED])
 KEPT_DAYS = 92
-"""Days for which feedback is remembered with its time: the 91 that rolling figures may span, and one for events
-ahead of the clock. One age for all of it: two would make the bound on its number depend on order."""
+"""Days for which feedback is remembered with its time: the 91 that rolling figures may span, and one for
+events ahead of the clock. One age for all of it: two would make the bound on its number depend on order."""
 
 
 class Answers(NamedTuple):

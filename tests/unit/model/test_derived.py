@@ -38,6 +38,8 @@ def facts(
         cancel_requested=no.copy(),
         ended=no.copy(),
         term_end_ms=np.zeros(n, np.int64),
+        first_ms=np.full(n, now_ms(first)),
+        renewed_ms=np.zeros(n, np.int64),
     )
 
 
