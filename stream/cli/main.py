@@ -52,6 +52,7 @@ COMMANDS = (
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
     Command("explain", "Say why a customer's scores are what they are."),
+    Command("whatif", "Say what could be done about a customer, the smallest that is enough first."),
 )
 
 
