@@ -37,6 +37,8 @@ CHURN_WORDS: dict[str, tuple[str, str]] = {
     "payment_failures": ("payments failed lately", "payments go through"),
     "engagement_fall": ("looks in less than usual", "looks in as usual"),
     "unsubscribed": ("unsubscribed from mail", "subscribed to mail"),
+    "tenure": ("new among the subscribers", "has stayed with us"),
+    "term_end": ("the contract's term ends", "the contract's term runs on"),
 }
 """Term of the churn risk: words when it raises the risk, words when it lowers it."""
 
@@ -49,6 +51,8 @@ NUMBERS: dict[str, tuple[str, str]] = {
     "overdue_promises": ("{observed:.0f} overdue", ""),
     "payment_failures": ("{observed:.1f}, older ones fading", ""),
     "engagement_fall": ("{observed:.1f} a month", "usually {usual:.1f}"),
+    "tenure": ("for {observed:.0f} months", ""),
+    "term_end": ("{observed:.0f} days to its end", ""),
 }
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.model.columns import Floats
+from stream.model.columns import MS_PER_DAY, Floats
+from stream.model.contract import MONTH_DAYS
 from stream.model.evidence import DIMENSION_OF
 from stream.model.layer import usual_amount
 from stream.model.parameters import Parameters
@@ -29,6 +30,8 @@ UNITS = {
     "overdue_promises": "open promises overdue",
     "payment_failures": "recent failed payments",
     "engagement_fall": "engagements a month",
+    "tenure": "months",
+    "term_end": "days until the term ends",
 }
 
 
@@ -126,6 +129,11 @@ def observations(facts: Facts, scores: Scores, now_ms: int, parameters: Paramete
         "engagement_fall": (
             risk.engagement_short * (a_month / statistics.engagement_short_days),
             risk.engagement_long * (a_month / statistics.engagement_long_days),
+        ),
+        "tenure": ((now_ms - risk.first_ms) / (MS_PER_DAY * MONTH_DAYS), nothing),
+        "term_end": (
+            np.where(risk.term_end_ms > 0, (risk.term_end_ms - now_ms) / MS_PER_DAY, np.nan),
+            nothing,
         ),
     }
     pairs = [seen.get(term, (nothing, nothing)) for term in TERMS]

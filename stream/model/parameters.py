@@ -16,6 +16,7 @@ from stream.model.toml import line_of
 __all__ = [
     "Churn",
     "Coefficients",
+    "Contract",
     "Layer",
     "Mbg",
     "Nbd",
@@ -33,8 +34,11 @@ SHIPPED = Path(__file__).with_name("parameters.toml")
 
 Positive = Annotated[float, Meta(gt=0.0, le=1e6)]
 Weight = Annotated[float, Meta(ge=0.0, le=100.0)]
+Shape = Annotated[float, Meta(ge=1e-4, le=1e5)]
 Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
 LogOdds = Annotated[float, Meta(ge=-20.0, le=20.0)]
+Raises = Annotated[float, Meta(ge=0.0, le=20.0)]
+Lowers = Annotated[float, Meta(ge=-20.0, le=0.0)]
 HorizonDays = Annotated[int, Meta(ge=1, le=3650)]
 Value = Annotated[float, Meta(ge=-1.0, le=1.0)]
 # Below 30 days the forward-decay exponent (t - landmark) / h could overflow a float64 before the year 2100.
@@ -205,12 +209,40 @@ class Layer(_Table, frozen=True):
             raise ValueError("coefficient.recency + coefficient.age < 0: risk would fall in silence")
 
 
+class Contract(_Table, frozen=True, omit_defaults=True):
+    """Hazard of a contract's end, fitted (`model/contract.py`); log-odds, each with the sign it may have."""
+
+    alpha: Shape  # of the shifted-beta-geometric, per month
+    beta: Shape
+    base: LogOdds  # added to a newcomer's
+    tenure: Raises  # times what the shifted-beta-geometric takes off with time survived
+    term_length: Lowers  # times log(1 + months of the term)
+    term_beyond: Lowers  # the term ends after the horizon; against a contract without a known term
+    bound_longer: Lowers  # times log(how many horizons away its end is)
+    term_ends: Raises  # the term ends within the horizon
+    further_ends: Raises  # times log(1 + terms that end within it after this one)
+    term_passed: Raises  # the term is over, and nobody renewed
+    cancel_requested: Raises
+    ended: Raises
+    trust_per_50_points: Raises
+    overdue_promise: Raises
+    payment_failure: Raises
+    engagement_fall: Raises
+    unsubscribed: Raises
+    grace_days: Annotated[float, Meta(ge=0.0, le=90.0)] = 1.0  # after its end until a term counts as over
+    renewals_reported: bool = True  # false: nobody ever renews in the events, so a past end says nothing
+
+
 class Churn(_Table, frozen=True, omit_defaults=True):
-    """Purchase model and the horizon that its probability speaks of; `layer` is there once it was fitted."""
+    """Purchase model and the horizon that its probability speaks of.
+
+    `layer` and `contract` are there once fitted; without `contract` its terms are those declared in `Risk`.
+    """
 
     horizon_days: HorizonDays
     mbg: Mbg
     layer: Layer | None = None
+    contract: Contract | None = None
 
     def __post_init__(self) -> None:
         """Refuse a layer that was fitted for another horizon.

@@ -24,12 +24,16 @@ def render(value: msgspec.Struct, comments: Sequence[str] = ()) -> str:
 
 
 def _table(path: str, table: dict[str, Any]) -> list[str]:
-    values = [f"{name} = {value!r}" for name, value in table.items() if not isinstance(value, dict)]
+    values = [f"{name} = {_number(value)}" for name, value in table.items() if not isinstance(value, dict)]
     lines = ["", f"[{path}]", *values] if values else []
     for name, value in table.items():
         if isinstance(value, dict):
             lines += _table(f"{path}.{name}", value)
     return lines
+
+
+def _number(value: float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def line_of(text: str, fault: str) -> int | None:

@@ -46,6 +46,8 @@ def facts(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters)
         cancel_requested=store["cancel_s"] > store["renewed_s"],
         ended=store["ended_s"] > store["renewed_s"],
         term_end_ms=_to_ms(store["term_end_s"].astype(np.int64)),
+        first_ms=_to_ms(store["first_s"].astype(np.int64)),
+        renewed_ms=_to_ms(store["renewed_s"].astype(np.int64)),
     )
     return Facts(positive=positive, negative=negative, risk=risk)
 

@@ -219,8 +219,8 @@ def evidence_of(
     late_delivery = np.where(ledger["kind"] == model.Kind.DELIVERY, late, 0.0)
     shape = (n, PROMISE_SLOTS)
     sums = PromiseSums(
-        positive=good.reshape(*shape, -1).sum(axis=1),
-        negative=bad.reshape(*shape, -1).sum(axis=1),
+        positive=good.reshape(*shape, good.shape[1]).sum(axis=1),
+        negative=bad.reshape(*shape, bad.shape[1]).sum(axis=1),
         overdue=np.stack(
             [late_delivery.reshape(shape).sum(axis=1), (late - late_delivery).reshape(shape).sum(axis=1)],
             axis=1,
