@@ -55,19 +55,17 @@ COMMANDS = (
     Command("kafka", "Start, stop and look at the local Kafka."),
     Command("topics", "Create and check the declared topics."),
     Command("worker", "Score interactions as they arrive."),
-    Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("import", "Make interactions of CSV files, as a mapping says."),
+    Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
+    Command("explain", "Say why a customer's scores are what they are."),
+    Command("whatif", "Say what could be done about a customer, the smallest that is enough first."),
     Command("fit", "Fit the parameters of the churn risk to a file."),
     Command("model", "Check a parameter file."),
-    Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
-    Command("dissatisfaction", "Foresee low reviews, and say how well that went."),
     Command("backtest", "Tell how good the risk would have been, beside simpler models."),
     Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
-    Command("fit", "Fit the parameters of the churn risk to a file."),
-    Command("model", "Check a parameter file."),
-    Command("explain", "Say why a customer's scores are what they are."),
+    Command("dissatisfaction", "Foresee low reviews, and say how well that went."),
 )
 
 

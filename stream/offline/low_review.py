@@ -12,8 +12,8 @@ from stream.errors import DataError
 from stream.model import dissatisfaction
 from stream.model.columns import Floats, Ints
 from stream.model.dissatisfaction import DRIVERS, FEATURES, Dissatisfaction
-from stream.offline.evaluate import auc, brier
 from stream.offline.known import facts
+from stream.offline.metrics import auc, brier
 from stream.offline.orders import Orders, Reviews
 
 __all__ = ["MIN_OF_EACH", "Month", "Verdict", "judge"]

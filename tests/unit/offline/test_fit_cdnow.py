@@ -14,7 +14,7 @@ from stream.model.parameters import Mbg
 from stream.model.population import expected_total
 from stream.model.risk import RiskFacts, churn_risk
 from stream.offline import cdnow
-from stream.offline.evaluate import HORIZON_DAYS, auc, brier, cdnow_39_39
+from stream.offline.evaluate import HORIZON_DAYS, cdnow_39_39
 from stream.offline.fit import Fit, fit
 from stream.offline.fit_btyd import (
     Histories,
@@ -24,6 +24,7 @@ from stream.offline.fit_btyd import (
     fit_spend,
     histories,
 )
+from stream.offline.metrics import auc, brier
 from stream.offline.panel import Panel, Rfm, panel_of
 
 START = 2557  # 1997-01-01, days since 1990
@@ -205,6 +206,8 @@ def test_fitted_risk_is_calibrated(name: cdnow.Name, least: float, most: float) 
         cancel_requested=np.zeros(n, np.bool_),
         ended=np.zeros(n, np.bool_),
         term_end_ms=np.zeros(n, np.int64),
+        first_ms=np.zeros(n, np.int64),
+        renewed_ms=np.zeros(n, np.int64),
     )
     now_ms = EPOCH_1990_MS + ORIGIN * MS_PER_DAY
     risk = churn_risk(facts, np.full(n, 50.0), now_ms, fitted(name).parameters).churn_risk
