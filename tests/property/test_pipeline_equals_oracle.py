@@ -15,7 +15,17 @@ from tests.oracles import Oracle, alert_differences, score_differences, table_di
 from tests.strategies import DAY_MS, START_MS, Body, bodies, records, splits
 
 PARAMETERS, RULES = parameters.load(), rules.load()
-FITTED = replace(PARAMETERS, churn=replace(PARAMETERS.churn, contract=CONTRACT))
+LAYER = parameters.Layer(
+    horizon_days=PARAMETERS.churn.horizon_days,
+    history_days=273,
+    base=1.04,
+    coefficient=parameters.Coefficients(
+        recency=0.11, frequency=-0.95, age=0.18, amount=-0.085, mbg=0.28, nbd=0.046
+    ),
+    usual=parameters.Usual(frequency=-0.52, silence=1.03, age=0.96, amount=-0.28),
+    nbd=parameters.Nbd(r=0.385, alpha=12.07),
+)
+FITTED = replace(PARAMETERS, churn=replace(PARAMETERS.churn, contract=CONTRACT, layer=LAYER))
 HELD = rules.parse(
     rules.SHIPPED.read_text(encoding="utf-8").replace("due_hours", "hold_hours = 30\ndue_hours")
 )
@@ -74,7 +84,7 @@ def test_every_score_alert_and_row_is_the_oracles(
     sweeps: bool,
     model: parameters.Parameters,
 ) -> None:
-    """Any history with duplicates near and far, cut anywhere, swept or not, both clocks: no difference."""
+    """Any history with duplicates near and far, cut anywhere, swept or not, both clocks and models."""
     for origin, place in again:
         history.insert(place % len(history), history[origin % len(history)])
     source = records(history)
