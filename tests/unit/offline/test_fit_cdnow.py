@@ -205,6 +205,8 @@ def test_fitted_risk_is_calibrated(name: cdnow.Name, least: float, most: float) 
         cancel_requested=np.zeros(n, np.bool_),
         ended=np.zeros(n, np.bool_),
         term_end_ms=np.zeros(n, np.int64),
+        first_ms=np.zeros(n, np.int64),
+        renewed_ms=np.zeros(n, np.int64),
     )
     now_ms = EPOCH_1990_MS + ORIGIN * MS_PER_DAY
     risk = churn_risk(facts, np.full(n, 50.0), now_ms, fitted(name).parameters).churn_risk
