@@ -1,4 +1,4 @@
-"""What scoring costs alone: facts in arrays -> trust, churn risk and every contribution, one thread's CPU time.
+"""What scoring costs alone: facts in arrays -> trust, churn risk, all contributions; one thread's CPU time.
 
 Example: python -m tests.bench.score --rows 1000000
 
