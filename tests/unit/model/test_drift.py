@@ -1,4 +1,4 @@
-"""Sums over outcomes: additive, true to slow definitions, quiet while the model holds, loud when it does not."""
+"""Sums over outcomes: additive, true to slow definitions, quiet while the model holds, loud when not."""
 
 from dataclasses import astuple
 from math import isnan
