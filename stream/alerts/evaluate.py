@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stream.alerts.rules import Rule, Rules
 from stream.model.columns import day_number, seconds
 
-__all__ = ["ALERT_NAMESPACE", "State", "Transition", "Values", "alert_id", "evaluate"]
+__all__ = ["ALERT_NAMESPACE", "State", "Transition", "Values", "alert_id", "evaluate", "open_rules"]
 
 ALERT_NAMESPACE = UUID("6f1c8f6e-2f53-5c0b-9d0e-6b697a756e61")  # fixed for ever: ids must survive a replay
 MS_PER_HOUR = 3_600_000
@@ -158,3 +158,14 @@ def _move(
     if opens:
         store["alert_events"][i, at] = store["events"][i]
     return Transition(i, rule, state, episode, seq + 1, opened_ms, now_ms, expired)
+
+
+def open_rules(row: np.void, rules: Rules) -> list[tuple[Rule, int]]:
+    """Rules whose slot in a row is open, and since when, epoch ms; rules that are gone are left out."""
+    by_key = {rule.key: rule for rule in rules.rule}
+    slots = zip(row["alert_rule"], row["alert_state"], row["alert_since"], strict=True)
+    return [
+        (by_key[int(key)], int(since))
+        for key, state, since in slots
+        if state == State.OPEN and int(key) in by_key
+    ]

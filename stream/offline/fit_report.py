@@ -9,9 +9,9 @@ from scipy.special import expit
 from stream.model.btyd import p_no_purchase
 from stream.model.columns import Floats
 from stream.model.layer import WEEK
-from stream.offline.evaluate import auc, brier
 from stream.offline.fit_layer import BTYD_INPUTS, RFM_INPUTS, LayerFit, Window, log_odds_of
 from stream.offline.logistic import Logistic
+from stream.offline.metrics import auc, brier
 from stream.offline.mle import Estimate
 
 __all__ = ["estimate_report", "layer_report"]

@@ -14,7 +14,7 @@ from stream.model.parameters import Mbg
 from stream.model.population import expected_total
 from stream.model.risk import RiskFacts, churn_risk
 from stream.offline import cdnow
-from stream.offline.evaluate import HORIZON_DAYS, auc, brier, cdnow_39_39
+from stream.offline.evaluate import HORIZON_DAYS, cdnow_39_39
 from stream.offline.fit import Fit, fit
 from stream.offline.fit_btyd import (
     Histories,
@@ -24,6 +24,7 @@ from stream.offline.fit_btyd import (
     fit_spend,
     histories,
 )
+from stream.offline.metrics import auc, brier
 from stream.offline.panel import Panel, Rfm, panel_of
 
 START = 2557  # 1997-01-01, days since 1990

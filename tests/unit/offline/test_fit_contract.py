@@ -18,9 +18,9 @@ from stream.model.risk import churn_risk
 from stream.model.toml import render
 from stream.model.trust import trust
 from stream.offline.contract_panel import ContractPanel, contract_panel_of, end_of, outcomes
-from stream.offline.evaluate import auc
 from stream.offline.fit import fit
 from stream.offline.fit_contract import ContractFit, declared, fit_contract
+from stream.offline.metrics import auc
 from stream.offline.panel import read_panel
 from tests.lives import DAY_0, MONTH, at, monthly_contracts, snapshot
 
