@@ -53,7 +53,7 @@ def test_moving_the_landmark_would_change_nothing(half_life: float) -> None:
 
 
 def test_no_exponent_leaves_a_float_before_2100() -> None:
-    """The shortest half-life, the first and the last instant an event may have: normal numbers, and their sum."""
+    """The shortest half-life, the first and the last instant of any event: normal numbers, and their sum."""
     half_life_ms = 30.0 * MS_PER_DAY
     first, last = EPOCH_1990_MS, EPOCH_1990_MS + 110 * YEAR_MS
     stored = growth(np.full(2, 1e-3), np.array([first, last]), half_life_ms)
