@@ -66,7 +66,7 @@ class Pipeline:
             now_ms: time the customers are scored at; the wall's, or that of a backlog.
             wall_ms: wall time, for the limit on events ahead of it; `now_ms` if not given.
         """
-        effects = Effects()
+        effects, given_up = Effects(), table.tails.given_up
         dirty: list[Ints] = []
         decoded = decode(records, now_ms if wall_ms is None else wall_ms, effects)
         for start, stop, sweep_ms in self._segments(table.watermark_ms, decoded.times_ms):
@@ -84,6 +84,7 @@ class Pipeline:
                 time_ms = table.watermark_ms if self.clock == "event" else now_ms
                 dirty.append(self._publish(table, touched, time_ms, effects, everything=True))
         _write_rows(table, dirty, effects)
+        effects.promises_given_up = table.tails.given_up - given_up
         return effects
 
     def sweep(self, table: CustomerTable, start: int, stop: int, now_ms: int) -> Effects:

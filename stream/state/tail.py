@@ -65,6 +65,7 @@ class Tails(dict[int, Tail]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.given_up = 0  # open promises counted as broken for want of room, since the start
         self._pool = np.zeros((64, _WORDS), np.uint64)
         self._free = list(range(63, -1, -1))
 
