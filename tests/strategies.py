@@ -74,7 +74,7 @@ def _survey(_: int, chance: random.Random, __: int) -> Body:
 
 OWN_FIELDS: dict[str, Make] = {
     "purchase": _own(amount=[0, 0.1, 19.99, 250, 1e9], currency=["EUR"]),
-    "refund": _own(amount=[5], currency=["EUR"], kind=["refund", "return"]),
+    "refund": _own(amount=[5], currency=["EUR"], kind=["refund", "return", "chargeback"]),
     "delivery": _delivery,
     "ticket": _ticket,
     "survey": _survey,

@@ -10,9 +10,22 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.fields import Band
 from stream.errors import ModelError
 
-__all__ = ["Churn", "Mbg", "Parameters", "Promises", "Risk", "Statistics", "Trust", "load", "parse"]
+__all__ = [
+    "Bands",
+    "Churn",
+    "Exceptions",
+    "Mbg",
+    "Parameters",
+    "Promises",
+    "Risk",
+    "Statistics",
+    "Trust",
+    "load",
+    "parse",
+]
 
 SHIPPED = Path(__file__).with_name("parameters.toml")
 
@@ -58,6 +71,7 @@ class Weights(_Table, frozen=True):
     escalated: Weight
     refund: Weight
     returned: Weight = msgspec.field(name="return")
+    chargeback: Weight
     loyalty: Weight
     loyalty_left: Weight
     referral: Weight
@@ -157,6 +171,37 @@ class Risk(_Table, frozen=True):
     subscription_ended: LogOdds
 
 
+Points = Annotated[float, Meta(gt=0.0, lt=100.0)]
+
+
+class Bands(_Table, frozen=True):
+    """Where each band of trust begins, points; below the first is "critical"."""
+
+    low: Points
+    fair: Points
+    good: Points
+    strong: Points
+
+    def __post_init__(self) -> None:
+        """Each begins above the one before."""
+        if not self.low < self.fair < self.good < self.strong:
+            raise ValueError("bands must rise: low < fair < good < strong")
+
+
+class ForcedBand(_Table, frozen=True):
+    """What an event forces, and for how many days; 0 = nothing."""
+
+    band: Band
+    days: Annotated[float, Meta(ge=0.0, le=3650.0)]
+
+
+class Exceptions(_Table, frozen=True):
+    """Events that force a band whatever the score. The state knows when each happened last."""
+
+    chargeback: ForcedBand
+    critical_incident: ForcedBand
+
+
 class Parameters(_Table, frozen=True):
     """The whole model."""
 
@@ -166,6 +211,8 @@ class Parameters(_Table, frozen=True):
     publication: Publication
     churn: Churn
     risk: Risk
+    bands: Bands
+    exceptions: Exceptions
 
     @property
     def model_version(self) -> str:

@@ -58,7 +58,8 @@ def _incidents(at: Ints, events: Sequence[Incident], w: Weights) -> Evidence:
 
 
 def _refunds(at: Ints, events: Sequence[Refund], w: Weights) -> Evidence:
-    return _evidence(at, [("refund", -1.0, w.refund if e.kind == "refund" else w.returned) for e in events])
+    weight = {"refund": w.refund, "return": w.returned, "chargeback": w.chargeback}
+    return _evidence(at, [("refund", -1.0, weight[e.kind]) for e in events])
 
 
 def _loyalty(at: Ints, events: Sequence[Loyalty], w: Weights) -> Evidence:

@@ -169,7 +169,7 @@ def _places_in_tails(
             if len(tail.places) >= MAX_SPILLED:
                 _break_oldest(store, tails, row, int(steps.time_s[i]), parameters)
             places[i] = tails.add(tail, ref)
-        elif (tail := tails.get(row)) is not None and not tail.places and not tail.days:
+        elif (tail := tails.get(row)) is not None and tail.is_empty:
             tails.forget(row)
     n = len(places)
     return np.fromiter(places, np.int64, n), np.fromiter(places.values(), np.int64, n)

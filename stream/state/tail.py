@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stream.errors import StateError
 from stream.model.columns import Ints
 from stream.model.promises import PROMISE
+from stream.state.marks import Marks
 
 __all__ = ["Tail", "Tails"]
 
@@ -30,17 +31,28 @@ class Tail:
     Attributes:
         days: purchase days older than those in the row (`columns.day_number`).
         places: of the promises for which the row had no slot, by their `ref`, oldest entry first.
+        marks: what forces or overrides the band; None for nearly everybody.
     """
 
     days: set[int] = field(default_factory=set)
     places: dict[int, int] = field(default_factory=dict)
+    marks: Marks | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would be lost with it."""
+        return not self.days and not self.places and self.marks is None
 
 
 class Tails(dict[int, Tail]):
-    """Tails by row number. Remove one with `forget`, or its promises stay."""
+    """Tails by row number. Remove one with `forget`, or its promises stay.
+
+    `marked` are the rows with `marks`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.marked: set[int] = set()
         self._pool = np.zeros((64, _WORDS), np.uint64)
         self._free = list(range(63, -1, -1))
 
@@ -55,7 +67,16 @@ class Tails(dict[int, Tail]):
         """Remove a row's tail; rows without one are ignored."""
         tail = self.pop(row, None)
         if tail is not None:
+            self.marked.discard(row)
             self._free += tail.places.values()
+
+    def marks(self, row: int) -> Marks:
+        """The row's marks, made if there are none."""
+        tail = self.tail(row)
+        if tail.marks is None:
+            tail.marks = Marks()
+            self.marked.add(row)
+        return tail.marks
 
     def add(self, tail: Tail, ref: int) -> int:
         """Place of a new, empty promise at the end of a tail."""
@@ -88,15 +109,19 @@ class Tails(dict[int, Tail]):
         return self.at(places), size
 
     def encode(self, rows: Sequence[int]) -> list[bytes]:
-        """Bytes that follow each row that has a tail: counts, days ascending, promises in order."""
+        """Bytes that follow each row that has a tail: counts, days ascending, promises in order, marks."""
         promises, size = self.promises(rows)
         data, end = promises.tobytes(), 0
         encoded = []
         for row, n in zip(rows, size.tolist(), strict=True):
             days = sorted(self[row].days)
             start, end = end, end + n * PROMISE.itemsize
+            marks = self[row].marks
             encoded.append(
-                _COUNTS.pack(len(days), n) + struct.pack(f"<{len(days)}H", *days) + data[start:end]
+                _COUNTS.pack(len(days), n)
+                + struct.pack(f"<{len(days)}H", *days)
+                + data[start:end]
+                + (b"" if marks is None else marks.encode())
             )
         return encoded
 
@@ -113,13 +138,18 @@ class Tails(dict[int, Tail]):
             )
         n_days, n_promises = _COUNTS.unpack_from(data)
         middle = _COUNTS.size + 2 * n_days
-        if len(data) != middle + PROMISE.itemsize * n_promises:
+        end = middle + PROMISE.itemsize * n_promises
+        if len(data) < end:
             raise StateError(
                 "a state row's overflow has another length than it says",
                 hint="the changelog holds torn bytes",
             )
+        marks = Marks.decode(data[end:]) if len(data) > end else None
         self.forget(row)
         tail = self.tail(row)
+        if marks is not None:
+            tail.marks = marks
+            self.marked.add(row)
         tail.days = set(struct.unpack_from(f"<{n_days}H", data, _COUNTS.size))
         promises = np.frombuffer(data, PROMISE, n_promises, middle)
         places = [self.add(tail, ref) for ref in promises["ref"].tolist()]
