@@ -21,8 +21,11 @@ TRUST_WORDS: dict[str, tuple[str, str]] = {
 
 CHURN_WORDS: dict[str, tuple[str, str]] = {
     "newcomer": ("where every buyer starts", "where every buyer starts"),
+    "average": ("where the average customer stands", "where the average customer stands"),
     "frequency": ("bought seldom", "has come back to buy"),
-    "silence": ("silent for longer than usual", "bought just now"),
+    "silence": ("silent for longer than usual", "bought not long ago"),
+    "age": ("of an age at which more leave", "of an age at which more stay"),
+    "amount": ("spends less at a time than others", "spends more at a time than others"),
     "contract": ("where every subscriber starts", "where every subscriber starts"),
     "cancellation": ("the contract is ending or was cancelled", "the contract runs on"),
     "trust": ("trust is low", "trust is high"),
@@ -30,16 +33,22 @@ CHURN_WORDS: dict[str, tuple[str, str]] = {
     "payment_failures": ("payments failed lately", "payments go through"),
     "engagement_fall": ("looks in less than usual", "looks in as usual"),
     "unsubscribed": ("unsubscribed from mail", "subscribed to mail"),
+    "tenure": ("new among the subscribers", "has stayed with us"),
+    "term_end": ("the contract's term ends", "the contract's term runs on"),
 }
 """Term of the churn risk: words when it raises the risk, words when it lowers it."""
 
 NUMBERS: dict[str, tuple[str, str]] = {
     "frequency": ("on {observed:.0f|day|days}", ""),
     "silence": ("{observed:.0f|day|days}", "usual gap {usual:.0f}"),
+    "age": ("{observed:.0f|day|days} since the first purchase", ""),
+    "amount": ("{observed:.2f} a day with a purchase", "usually {usual:.2f}"),
     "trust": ("{observed:.0f}", "{usual:.0f} when nothing is known"),
     "overdue_promises": ("{observed:.0f} overdue", ""),
     "payment_failures": ("{observed:.1f}, older ones fading", ""),
     "engagement_fall": ("{observed:.1f} a month", "usually {usual:.1f}"),
+    "tenure": ("for {observed:.0f|month|months}", ""),
+    "term_end": ("{observed:.0f|day|days} to its end", ""),
 }
 """Code -> what was seen, what is usual; a number may bring its noun: `{observed:.0f|day|days}`."""
 

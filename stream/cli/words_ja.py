@@ -20,8 +20,11 @@ TRUST_WORDS: dict[str, tuple[str, str]] = {
 
 CHURN_WORDS: dict[str, tuple[str, str]] = {
     "newcomer": ("すべての購入者の出発点", "すべての購入者の出発点"),
+    "average": ("平均的な顧客の位置", "平均的な顧客の位置"),
     "frequency": ("購入が少ない", "繰り返し購入している"),
     "silence": ("いつもより長く購入がない", "最近購入した"),
+    "age": ("離れる人が多い時期にいる", "とどまる人が多い時期にいる"),
+    "amount": ("一回の購入額がほかの人より少ない", "一回の購入額がほかの人より多い"),
     "contract": ("すべての契約者の出発点", "すべての契約者の出発点"),
     "cancellation": ("契約が終わる、または解約された", "契約は続いている"),
     "trust": ("信頼が低い", "信頼が高い"),
@@ -29,15 +32,21 @@ CHURN_WORDS: dict[str, tuple[str, str]] = {
     "payment_failures": ("最近、支払いに失敗した", "支払いは順調"),
     "engagement_fall": ("利用がいつもより減った", "利用はいつもどおり"),
     "unsubscribed": ("メールの配信を停止した", "メールを受け取っている"),
+    "tenure": ("契約して間もない", "契約が長く続いている"),
+    "term_end": ("契約期間の終わりが近い", "契約期間はまだ続く"),
 }
 
 NUMBERS: dict[str, tuple[str, str]] = {
     "frequency": ("購入日は{observed:.0f}日", ""),
     "silence": ("{observed:.0f}日", "通常の間隔は{usual:.0f}日"),
+    "age": ("最初の購入から{observed:.0f}日", ""),
+    "amount": ("購入日あたり{observed:.2f}", "通常は{usual:.2f}"),
     "trust": ("{observed:.0f}点", "何も知らないときは{usual:.0f}点"),
     "overdue_promises": ("期限切れ{observed:.0f}件", ""),
     "payment_failures": ("{observed:.1f}件、古いものほど軽い", ""),
     "engagement_fall": ("月{observed:.1f}回", "通常は月{usual:.1f}回"),
+    "tenure": ("契約{observed:.0f}か月", ""),
+    "term_end": ("終わりまで{observed:.0f}日", ""),
 }
 
 ACTIONS: dict[str, str] = {

@@ -1,35 +1,21 @@
-"""Invented customers with a known truth: who left, when and why. The same seed gives the same bytes."""
+"""Invented customers with a known truth: who left, when and why, and who was let down and stayed."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import NamedTuple
 
 from schemas.interaction import Interaction
-from stream.offline.life import DAY_MS, Life, moment, shopper, subscriber
-from stream.offline.trouble import TROUBLE_DAYS, TROUBLES
+from stream.offline.everyday import mishaps
+from stream.offline.life import DAY_MS, Life, acts, moment
+from stream.offline.rhythm import shopper, subscriber
+from stream.offline.trouble import TROUBLES, draw, make_up
+from stream.offline.truth import Truth
 
-__all__ = ["History", "Truth", "generate", "truth_csv"]
+__all__ = ["UNPLANTED", "History", "generate"]
 
-P_PLANTED = 0.15
 P_SUBSCRIBER = 0.2
-P_PARDONED = 0.05  # share that lives through the same trouble and stays: trouble does not decide, it tells
-
-
-class Truth(NamedTuple):
-    """What became of one customer.
-
-    Attributes:
-        customer_id: `gen-` and a number: never mistaken for a real one.
-        churned: left within the history.
-        churn_at: from when it did nothing more; None if it stayed.
-        cause: key of `TROUBLES` for planted churners; "drifted_away" for those who just stopped; else "".
-    """
-
-    customer_id: str
-    churned: bool
-    churn_at: datetime | None
-    cause: str
+UNPLANTED = "drifted_away"
+"""Cause of those who left without trouble: nothing that happened to them tells."""
 
 
 class History(NamedTuple):
@@ -46,7 +32,7 @@ def generate(
     end_ms: int,
     on_progress: Callable[[int], None] = lambda _n_customers: None,
 ) -> History:
-    """Invent a history.
+    """Invent a history. The same arguments give the same events.
 
     Args:
         customers: how many people; each is drawn by itself, so a larger crowd begins with the same ones.
@@ -61,34 +47,37 @@ def generate(
         life = Life(Random(f"{seed}/{number}"), f"gen-{number:06}", end_ms)
         truth.append(_live(life, days))
         events += life.events
-        if number % 1000 == 0 or number == customers:
+        if number % 500 == 0 or number == customers:
             on_progress(number)
     events.sort(key=lambda event: (event.occurred_at, event.customer_id))
     return History(events, truth)
 
 
-def truth_csv(truth: Iterable[Truth]) -> Iterator[str]:
-    """Lines of the truth file, heading first."""
-    yield "customer_id,churned,churn_at,cause\n"
-    for row in truth:
-        at = "" if row.churn_at is None else row.churn_at.isoformat().replace("+00:00", "Z")
-        yield f"{row.customer_id},{int(row.churned)},{at},{row.cause}\n"
-
-
 def _live(life: Life, days: float) -> Truth:
-    """Draw a kind of life and, for some, the trouble that ends it."""
-    chance, length_ms = life.chance, days * DAY_MS
-    live = subscriber if life.happens(P_SUBSCRIBER) else shopper
-    start_ms = life.end_ms - length_ms * chance.uniform(0.5, 1.0)
-    if not life.happens(P_PLANTED):
-        left_ms = live(life, start_ms, None)
-        if left_ms is not None and left_ms <= life.end_ms:
-            return Truth(life.customer_id, True, moment(left_ms), "drifted_away")
-        if life.happens(P_PARDONED):
-            TROUBLES[chance.choice(list(TROUBLES))](life, chance.uniform(start_ms, life.end_ms))
-        return Truth(life.customer_id, False, None, "")
-    cause = chance.choice(list(TROUBLES))
-    churn_ms = start_ms + (life.end_ms - start_ms) * chance.uniform(0.5, 0.9)
-    live(life, start_ms, churn_ms)
-    TROUBLES[cause](life, max(start_ms, churn_ms - TROUBLE_DAYS * DAY_MS))
-    return Truth(life.customer_id, True, moment(churn_ms), cause)
+    """Draw a kind of life, perhaps a time of trouble, and what becomes of it."""
+    chance, who = life.chance, life.customer_id
+    contractual = life.happens(P_SUBSCRIBER)
+    start_ms = life.end_ms - days * DAY_MS * chance.uniform(0.5, 1.0)
+    spell = life.spell = draw(life, start_ms, contractual)
+    left_ms = subscriber(life, start_ms) if contractual else shopper(life, start_ms)
+    if left_ms is not None and not (spell is not None and spell.leaves):
+        # Who drops out after a purchase still looks at what it bought: gone is who does nothing more.
+        left_ms = max([left_ms, *_deeds_after(left_ms, life.events)])
+    mishaps(life, start_ms, life.end_ms if left_ms is None else left_ms)
+    if spell is not None and (left_ms is None or spell.start_ms < left_ms):
+        TROUBLES[spell.cause].script(life, spell)
+        make_up(life, spell)
+        unhappy_at = moment(spell.start_ms)
+    else:
+        spell = unhappy_at = None
+    if left_ms is None or left_ms > life.end_ms:
+        return Truth(who, False, None, spell.cause if spell is not None else "", unhappy_at)
+    life.forget(left_ms)
+    cause = spell.cause if spell is not None and spell.leaves else UNPLANTED
+    return Truth(who, True, moment(left_ms), cause, unhappy_at)
+
+
+def _deeds_after(left_ms: float, events: Iterable[Interaction]) -> list[float]:
+    left = moment(left_ms)
+    deeds = [event for event in events if event.occurred_at > left and acts(event)]
+    return [event.occurred_at.timestamp() * 1000.0 for event in deeds]

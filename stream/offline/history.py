@@ -9,7 +9,7 @@ import msgspec
 from stream.errors import DataError
 from stream.pipeline import FileRecord
 
-__all__ = ["NO_TIME", "read"]
+__all__ = ["NO_TIME", "read", "record"]
 
 NO_TIME = -1
 """`timestamp` of a line whose time cannot be read."""
@@ -41,13 +41,18 @@ def read(path: Path) -> Iterator[FileRecord]:
             for number, line in enumerate(file, start=1):
                 value = line.strip()
                 if value:
-                    key, time_ms = _head(value)
-                    yield FileRecord(path.name, 0, number, time_ms, key, value)
+                    yield record(path.name, number, value)
     except OSError as error:
         raise DataError(
             f"cannot read {path}: {error.strerror}",
             hint="give a file with one interaction per line; `kizuna generate` writes one",
         ) from error
+
+
+def record(name: str, number: int, value: bytes) -> FileRecord:
+    """One line of a file, without its line break, as a record."""
+    key, time_ms = _head(value)
+    return FileRecord(name, 0, number, time_ms, key, value)
 
 
 def _head(value: bytes) -> tuple[bytes, int]:

@@ -143,10 +143,15 @@ FILLS: dict[str, Callable[[Columns, Ints, Sequence[Any]], None]] = {
 
 
 def _deliveries(at: Ints, events: Sequence[Delivery]) -> PromiseEvents:
+    """Steps of deliveries; handing over to the carrier neither makes nor keeps a promise."""
+    step = np.array([DELIVERY_STEP.get(event.status, -1) for event in events], np.int64)
+    if step.min() < 0:
+        at, step = at[step >= 0], step[step >= 0]
+        events = [event for event in events if event.status in DELIVERY_STEP]
     return PromiseEvents(
         at,
         _hashes([f"delivery:{event.delivery_id}" for event in events]),
-        np.array([DELIVERY_STEP[event.status] for event in events], np.int64),
+        step,
         np.zeros(len(events), np.int64),
         _optional_seconds([event.promised_at for event in events]),
     )

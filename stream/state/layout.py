@@ -43,10 +43,7 @@ ROW = np.dtype(
         ("evidence", "<f8", (len(CAUSES), 2)),  # r and s in landmark units
         ("engagement", "<f8", (2,)),  # short and long half-life, landmark units
         ("payment_failures", "<f8"),  # landmark units
-        (
-            "amount_e4",
-            "<i8",
-        ),  # sum of purchase amounts, 1/10,000 of the unit; for value at risk, not scored yet
+        ("amount_e4", "<i8"),  # sum of purchase amounts, 1/10,000 of the unit
         ("dedup", "<u8", (DEDUP_SLOTS,)),  # hashes of event ids, ring by acceptance
         ("promises", PROMISE, (PROMISE_SLOTS,)),
         ("alert_since", "<i8", (ALERT_SLOTS,)),  # ms: when the present state began

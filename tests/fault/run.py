@@ -19,7 +19,7 @@ from tests.fault.soak import SESSION_S, Fault, Soak, note
 
 __all__ = ["Plan", "Report", "run", "schedule"]
 
-EVENTS_PER_CUSTOMER = 15
+EVENTS_PER_CUSTOMER = 20
 DRAIN_LIMIT_S = 180.0
 NEEDS_DISK = "disk_full"
 SAID_DIFFERENCES = 20

@@ -33,7 +33,7 @@ async def feed(settings: Settings, messages: list[Message]) -> None:
 
 async def test_five_sigkills_under_load_change_no_row_score_or_alert(settings: Settings, log: Path) -> None:
     """Every row, score, alert and dead letter equals the oracle's after five kills and restarts."""
-    messages = history(customers=1_600, days=120, seed=11)
+    messages = history(customers=1_200, days=120, seed=11)
     traffic = asyncio.create_task(feed(settings, messages))
     chance = random.Random(11)
     extra = {"KIZUNA_SWEEP_INTERVAL_S": "3"}

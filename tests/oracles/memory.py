@@ -206,7 +206,7 @@ class Memory:
                 self.profile[name] = max((at, rank), self.profile.get(name, (0, rank)))
 
     def _promise(self, kind: str, at: int, body: dict[str, Any], p: Parameters) -> None:
-        if body["status"] == "escalated":
+        if body["status"] in ("escalated", "shipped"):
             return
         key = (kind, body[f"{kind}_id"])
         promise = self.promises.setdefault(key, Promise(kind))

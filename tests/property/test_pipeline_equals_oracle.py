@@ -4,15 +4,18 @@ from typing import Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.codec import decode_alert, decode_score
 from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import FileRecord, Pipeline
+from tests.contracts import CONTRACT
 from tests.oracles import Oracle, alert_differences, score_differences, table_differences
 from tests.strategies import DAY_MS, START_MS, Body, bodies, records, splits
 
 PARAMETERS, RULES = parameters.load(), rules.load()
+FITTED = replace(PARAMETERS, churn=replace(PARAMETERS.churn, contract=CONTRACT))
 HELD = rules.parse(
     rules.SHIPPED.read_text(encoding="utf-8").replace("due_hours", "hold_hours = 30\ndue_hours")
 )
@@ -20,10 +23,15 @@ Clock = Literal["wall", "event"]
 
 
 def run(
-    source: list[FileRecord], runs: list[slice], clock: Clock, law: rules.Rules, sweeps: bool
+    source: list[FileRecord],
+    runs: list[slice],
+    clock: Clock,
+    law: rules.Rules,
+    sweeps: bool,
+    model: parameters.Parameters,
 ) -> list[str]:
     """Every difference between pipeline and oracle on one history, in these runs."""
-    pipeline, oracle = Pipeline(PARAMETERS, law, clock), Oracle(PARAMETERS, law)
+    pipeline, oracle = Pipeline(model, law, clock), Oracle(model, law)
     table = pipeline.new_table()
     scores, alerts, invalid = [], [], 0
     for number, part in enumerate(runs):
@@ -54,6 +62,7 @@ def run(
     clock=st.sampled_from(["wall", "event"]),
     law=st.sampled_from([RULES, HELD]),
     sweeps=st.booleans(),
+    model=st.sampled_from([PARAMETERS, FITTED]),
 )
 @settings(max_examples=200)
 def test_every_score_alert_and_row_is_the_oracles(
@@ -63,10 +72,11 @@ def test_every_score_alert_and_row_is_the_oracles(
     clock: Clock,
     law: rules.Rules,
     sweeps: bool,
+    model: parameters.Parameters,
 ) -> None:
     """Any history with duplicates near and far, cut anywhere, swept or not, both clocks: no difference."""
     for origin, place in again:
         history.insert(place % len(history), history[origin % len(history)])
     source = records(history)
     runs = data.draw(splits(len(source)))
-    assert run(source, runs, clock, law, sweeps) == []
+    assert run(source, runs, clock, law, sweeps, model) == []

@@ -19,7 +19,10 @@ def test_every_line_arrives_once_where_its_customer_belongs(
     """Readable or not, in the file's order per customer, moved so that the last event is now."""
     code, _ = home.run("generate", "--customers", "40", "--days", "90", "--out", "events.jsonl")
     assert code == 0, home.said
-    assert _lines(home.path / "events.jsonl.truth.csv")[0] == b"customer_id,churned,churn_at,cause"
+    assert (
+        _lines(home.path / "events.jsonl.truth.csv")[0]
+        == b"customer_id,churned,churn_at,cause,dissatisfied_at"
+    )
     lines = [*_lines(home.path / "events.jsonl"), b"{nobody can read this"]
     (home.path / "events.jsonl").write_bytes(b"\n".join(lines))
     settings = load(bootstrap=bootstrap, topic_prefix=topics_prefix)

@@ -43,7 +43,7 @@ async def feed_history(settings: Settings) -> int:
     n_sent = 0
     async with AsyncExitStack() as stack:
         feeds = {source: await stack.enter_async_context(open_feed(settings, source)) for source in SOURCES}
-        for event in generate(1_200, 120, 7, END_MS).events:
+        for event in generate(950, 120, 7, END_MS).events:
             key, value = event.customer_id.encode(), msgspec.json.encode(event)
             feed = feeds[OF_TYPE.get(str(event.__struct_config__.tag), "interactions")]
             values = [value, value[: len(value) // 2]] if chance.random() < 0.01 else [value]
