@@ -19,6 +19,7 @@ __all__ = [
     "Churn",
     "Coefficients",
     "Contract",
+    "Derived",
     "Exceptions",
     "Layer",
     "Mbg",
@@ -26,6 +27,7 @@ __all__ = [
     "Parameters",
     "Promises",
     "Risk",
+    "Spend",
     "Statistics",
     "Trust",
     "Usual",
@@ -306,6 +308,25 @@ class Exceptions(_Table, frozen=True):
     critical_incident: ForcedBand
 
 
+class Spend(_Table, frozen=True):
+    """Gamma-Gamma: what a purchase day is worth; gamma in the unit of the amounts."""
+
+    p: Positive
+    q: Annotated[float, Meta(gt=1.0, le=1e6)]
+    gamma: Annotated[float, Meta(gt=0.0, le=1e12)]
+
+
+class Derived(_Table, frozen=True, omit_defaults=True):
+    """What follows from the scores: thresholds and windows; `spend` is there once it was fitted."""
+
+    loyalty_trust: Annotated[float, Meta(ge=0.0, le=100.0)]
+    loyalty_active: Share
+    value_horizon_days: HorizonDays
+    rolling_days: Annotated[int, Meta(ge=1, le=91)]
+    feedback_due_hours: Positive
+    spend: Spend | None = None
+
+
 class Parameters(_Table, frozen=True):
     """The whole model."""
 
@@ -317,6 +338,7 @@ class Parameters(_Table, frozen=True):
     risk: Risk
     bands: Bands
     exceptions: Exceptions
+    derived: Derived
 
     @property
     def model_version(self) -> str:
