@@ -24,6 +24,7 @@ from stream.offline.since import between_publications, since_publication, since_
 
 __all__ = ["explain"]
 
+VISIBLE = 0.00005  # less is printed as 0.0000
 PUBLISHED, PREVIOUS = "published", "previous"
 Line = TypeVar("Line", Reason, Change)
 
@@ -252,8 +253,8 @@ def _change_lines(
 def _lines(
     reasons: Sequence[Line], top: int | None, language: Language, words: Callable[[Line], str]
 ) -> None:
-    """One line each; those beyond `top` in one together, so that what is printed still sums."""
-    shown_ = reasons if top is None else reasons[:top]
+    """One line each; those beyond `top`, and those that round to nothing, in one: what is printed sums."""
+    shown_ = [reason for reason in reasons[:top] if abs(reason.contribution) >= VISIBLE]
     for reason in shown_:
         output.say(f"  {reason.contribution:+10.4f}  {words(reason)}")
     rest = reasons[len(shown_) :]
