@@ -59,12 +59,21 @@ class Refund(Event, frozen=True, gc=False, tag_field="type", tag="refund"):
 
 
 class Delivery(Event, frozen=True, gc=False, tag_field="type", tag="delivery"):
-    """A delivery was promised, arrived or failed. `promised_at` is the time promised to the customer."""
+    """A delivery was promised, handed to the carrier (shipped), arrived or failed.
+
+    `promised_at` is the time promised to the customer. What is in it may be said with any step: how many
+    `items`, of which sellers, what they cost (`value`) and what the transport costs (`freight`), in the
+    order's currency.
+    """
 
     delivery_id: Id
-    status: Literal["promised", "arrived", "failed"]
+    status: Literal["promised", "shipped", "arrived", "failed"]
     promised_at: Time | None = None
     order_id: Id | None = None
+    items: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    seller_ids: Annotated[tuple[Id, ...], Meta(max_length=100)] | None = None
+    value: Amount | None = None
+    freight: Amount | None = None
 
     def __post_init__(self) -> None:
         """A promise has a time."""
@@ -88,11 +97,12 @@ class Ticket(Event, frozen=True, gc=False, tag_field="type", tag="ticket"):
 
 
 class Survey(Event, frozen=True, gc=False, tag_field="type", tag="survey"):
-    """An answer, on the scale of the named instrument (see `SCALES`)."""
+    """An answer, on the scale of the named instrument (see `SCALES`); `requested_at`: when asked for."""
 
     instrument: Literal["nps", "csat", "ces1", "ces2"]
     score: Annotated[int, Meta(ge=0, le=10)]
     survey_id: Id | None = None
+    requested_at: Time | None = None
 
     def __post_init__(self) -> None:
         """The answer lies on the scale of its instrument."""
@@ -103,11 +113,12 @@ class Survey(Event, frozen=True, gc=False, tag_field="type", tag="survey"):
 
 
 class Review(Event, frozen=True, gc=False, tag_field="type", tag="review"):
-    """A public rating, one to five stars."""
+    """A public rating, one to five stars. `requested_at` is when the customer was asked for it."""
 
     rating: Annotated[int, Meta(ge=1, le=5)]
     product_id: Id | None = None
     order_id: Id | None = None
+    requested_at: Time | None = None
 
 
 class Engagement(Event, frozen=True, gc=False, tag_field="type", tag="engagement"):

@@ -16,7 +16,7 @@ from schemas.codec import decode_alert, encode
 from schemas.interaction import Interaction
 from stream.cli import output
 from stream.cli.demo_worker import DemoWorker, Samples
-from stream.cli.words import reasons_words
+from stream.cli.sentences import reasons_words
 from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.feed import open_feed

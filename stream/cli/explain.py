@@ -1,38 +1,38 @@
-"""`kizuna explain`: why a customer's scores are what they are, from the worker's own state."""
+"""`kizuna explain`: why a customer's scores are what they are, and why they changed."""
 
-import asyncio
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-import numpy as np
 import typer
 
-from stream.alerts import rules as alert_rules
-from stream.alerts.evaluate import State
+from stream.alerts.evaluate import open_rules
 from stream.alerts.rules import Rule
 from stream.cli import output
+from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
+from stream.cli.languages import Lang, Language
+from stream.cli.sentences import reason_words
 from stream.cli.times import parse_time, shown
-from stream.cli.where import DEMO_APP, reachable
-from stream.cli.words import reason_words
 from stream.clock import now_ms
-from stream.config import Settings, load
-from stream.engine.feed import partition_of
-from stream.engine.reader import read_pages
-from stream.engine.topics import CHANGELOG
-from stream.errors import BrokerError, DataError
-from stream.model import parameters
+from stream.errors import ConfigError, DataError
+from stream.model.change import Change, Changes
 from stream.model.explain import Explanation, Reason
 from stream.model.interval import exact_interval
-from stream.pipeline import Pipeline
-from stream.state.table import CustomerTable
+from stream.offline.since import between_publications, since_publication, since_time
 
 __all__ = ["explain"]
+
+PUBLISHED, PREVIOUS = "published", "previous"
+Line = TypeVar("Line", Reason, Change)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is known of one customer at a time; `open_alerts` with the time each opened, epoch ms."""
+    """What is known of one customer at a time; `open_alerts` with the time each opened, epoch ms.
+
+    `changes` are those since `since_ms`, if they were asked for.
+    """
 
     customer: str
     time_ms: int
@@ -43,152 +43,214 @@ class Found:
     events: int
     horizon_days: int
     open_alerts: list[tuple[Rule, int]]
+    n_unreadable: int
+    since_ms: int = 0
+    changes: Changes | None = None
 
 
 def explain(
-    customer: Annotated[str, typer.Argument(help="Customer id, as in the interactions.")],
-    at: Annotated[
-        str | None, typer.Option(help="Time of the scores; the state is the present one.", show_default="now")
+    customer: Customer,
+    at: At = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Also what changed since a time; or since the last publication ({PUBLISHED}), or what "
+            f"that one itself changed ({PREVIOUS})."
+        ),
     ] = None,
-    bootstrap: Annotated[
-        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Only so many reasons of each score.", show_default="all")
     ] = None,
-    app_id: Annotated[
-        str | None, typer.Option(help="Whose state.", show_default="the settings', else the demo's")
-    ] = None,
+    lang: Annotated[Lang, typer.Option(help="Language of the reasons.")] = Lang.EN,
+    events: Events = None,
+    params: Params = None,
+    bootstrap: Bootstrap = None,
+    app_id: AppId = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Print both scores of a customer with every reason; the reasons sum to the score exactly.
 
-    A stopped local Kafka that holds data is started for it and stopped again.
+    With --since the changes of the reasons too; they sum to the change exactly. From Kafka the state is the
+    worker's present one; a stopped local Kafka that holds data is started for it and stopped again.
 
-    Example: kizuna explain cdnow-00001
+    Example: kizuna explain cdnow-00001 --since 2026-11-01 --lang ja
     """
-    settings = load(bootstrap=bootstrap, app_id=app_id)
-    time_ms = now_ms() if at is None else parse_time(at)
-    pipeline = Pipeline(parameters.load(settings.parameters), alert_rules.load(settings.rules))
-    table = pipeline.new_table()
-    key = customer.encode()
-    with reachable(settings, wake=True) as reached:
-        row = asyncio.run(_find(reached, key))
-    if row is None:
-        raise DataError(
-            f"no customer {customer!r} is known there", hint="ids are case-sensitive; the demo's: cdnow-00001"
-        )
-    table.load([key], [row])
-    found = _look(pipeline, table, customer, time_ms)
+    with known(
+        customer, at=at, events=events, params=params, bootstrap=bootstrap, app_id=app_id
+    ) as customer_known:
+        found = _look(customer_known, since)
     if json:
-        output.json_line(_as_json(found))
+        output.json_line(_as_json(found, lang.language))
     else:
-        _print(found)
+        _print(found, lang.language, top)
 
 
-async def _find(settings: Settings, key: bytes) -> bytes | None:
-    """The customer's row: of the named application, else of the settings', else of the demo's."""
-    named = "app_id" in settings.model_fields_set
-    apps = [settings.app_id] if named else [settings.app_id, DEMO_APP]
-    failures: list[BrokerError] = []
-    for app in apps:
-        try:
-            row = await _row(settings.model_copy(update={"app_id": app}), key)
-        except BrokerError as failure:
-            failures.append(failure)
-            continue
-        if row is not None:
-            return row
-    if len(failures) == len(apps):
-        raise failures[-1]
-    return None
-
-
-async def _row(settings: Settings, key: bytes) -> bytes | None:
-    """The last committed row of a key; None if it has none or was forgotten."""
-    likely = partition_of(key, settings.partitions)
-    for partitions in ([likely], None):  # a sender of its own mind may have put it elsewhere
-        row, seen = None, False
-        async for page in read_pages(settings, CHANGELOG, partitions=partitions):
-            for record in page:
-                if record.key == key:
-                    row, seen = record.value, True
-        if seen:
-            return row
-    return None
-
-
-def _look(pipeline: Pipeline, table: CustomerTable, customer: str, time_ms: int) -> Found:
-    key = customer.encode()
-    explanation = pipeline.explain(table, key, time_ms)
+def _look(of: Known, since: str | None) -> Found:
+    explanation = of.pipeline.explain(of.table, of.key, of.time_ms)
     assert explanation is not None  # its row was just loaded
-    _keys, scores = pipeline.scores(table, time_ms)
+    _keys, scores = of.pipeline.scores(of.table, of.time_ms)
     trust = scores.trust
-    low, high = exact_interval(trust.alpha, trust.beta, pipeline.parameters.trust.credible_mass)
-    row = table.rows[table.index[key]]
+    low, high = exact_interval(trust.alpha, trust.beta, of.pipeline.parameters.trust.credible_mass)
+    since_ms, changed = (0, None) if since is None else _changes(of, since)
     return Found(
-        customer=customer,
-        time_ms=time_ms,
+        customer=of.customer,
+        time_ms=of.time_ms,
         explanation=explanation,
         low=float(low[0]),
         high=float(high[0]),
         uncertainty=float(trust.uncertainty[0]),
-        events=int(row["events"]),
-        horizon_days=pipeline.parameters.churn.horizon_days,
-        open_alerts=_open_alerts(pipeline, row),
+        events=int(of.table.rows["events"][of.row]),
+        horizon_days=of.pipeline.parameters.churn.horizon_days,
+        open_alerts=open_rules(of.table.rows[of.row], of.pipeline.rules),
+        n_unreadable=of.n_unreadable,
+        since_ms=since_ms,
+        changes=changed,
     )
 
 
-def _open_alerts(pipeline: Pipeline, row: np.void) -> list[tuple[Rule, int]]:
-    """Rules whose slot in the row is open, and since when, epoch ms."""
-    rules = {rule.key: rule for rule in pipeline.rules.rule}
-    slots = zip(row["alert_rule"], row["alert_state"], row["alert_since"], strict=True)
-    return [
-        (rules[int(key)], int(since))
-        for key, state, since in slots
-        if state == State.OPEN and int(key) in rules
-    ]
+def _changes(of: Known, since: str) -> tuple[int, Changes]:
+    """Since when, and what changed."""
+    if since in (PUBLISHED, PREVIOUS):
+        published = of.read_published()
+        needed = 1 if since == PUBLISHED else 2
+        if len(published) < needed:
+            raise DataError(
+                f"{len(published)} published scores of {of.customer!r} are there, {needed} are needed",
+                hint="Kafka keeps the last ones only, a file has none; give a time: --since 2026-11-01",
+            )
+        then = published[-needed]
+        since_ms = round(then.as_of.timestamp() * 1000)
+        if since == PUBLISHED:
+            return since_ms, since_publication(of.pipeline, of.table, of.key, of.time_ms, then)
+        return since_ms, between_publications(of.pipeline, of.key, then, published[-1], of.records, now_ms())
+    since_ms = parse_time(since)
+    if since_ms > of.time_ms:
+        raise ConfigError(
+            f"--since {since} is later than the scores, which are of {shown(of.time_ms)}",
+            hint="give an earlier time",
+        )
+    return since_ms, since_time(of.pipeline, of.table, of.key, of.time_ms, since_ms, of.records, now_ms())
 
 
-def _print(found: Found) -> None:
+def _print(found: Found, language: Language, top: int | None) -> None:
     why = found.explanation
-    output.say(f"{found.customer} at {shown(found.time_ms)}, from {found.events:,} events")
+    time = language.time(found.time_ms)
+    output.say(language.say("head", customer=found.customer, time=time, events=found.events))
     output.say()
-    output.say(
-        f"trust       {why.trust:6.2f}   95 % between {found.low:.1f} and {found.high:.1f}, "
-        f"uncertainty {found.uncertainty:.2f}"
+    said = language.say(
+        "trust_line", trust=why.trust, low=found.low, high=found.high, uncertainty=found.uncertainty
     )
-    output.say(f"  {why.trust_base:+10.4f}  where everybody starts")
-    for reason in why.trust_reasons:
-        output.say(f"  {reason.contribution:+10.4f}  {_words('trust', reason)} ({reason.dimension})")
+    output.say(f"{language.phrases['trust']}  {said}")
+    output.say(f"  {why.trust_base:+10.4f}  {language.phrases['start']}")
+    _lines(why.trust_reasons, top, language, lambda reason: _words("trust", reason, language))
     total = math.fsum([why.trust_base, *(reason.contribution for reason in why.trust_reasons)])
-    output.say(f"  {total:10.4f}  sum, {_exactly(total, why.trust)}")
+    output.say(f"  {total:10.4f}  {_sum(language, total, why.trust)}")
     output.say()
-    if why.churn_risk is None or why.churn_log_odds is None:
-        output.say("churn risk  absent: no purchase and no subscription so far")
-    else:
-        output.say(f"churn risk  {why.churn_risk:6.4f}   within {found.horizon_days} days; in log-odds:")
-        for reason in why.churn_reasons:
-            output.say(f"  {reason.contribution:+10.4f}  {_words('churn_risk', reason)}")
-        odds = math.fsum(reason.contribution for reason in why.churn_reasons)
-        risk = 1.0 / (1.0 + math.exp(-odds))
-        output.say(f"  {odds:+10.4f}  sum, a probability of {risk:.4f}, {_exactly(risk, why.churn_risk)}")
+    _print_risk(found, language, top)
     output.say()
+    if found.changes is not None:
+        _print_changes(found, found.changes, language, top)
     for rule, opened_ms in found.open_alerts:
-        output.say(f"open alert  {rule.id} ({rule.severity}) since {shown(opened_ms)}: {rule.action}")
+        output.say(
+            language.say(
+                "open_alert",
+                rule=rule.id,
+                severity=rule.severity,
+                time=language.time(opened_ms),
+                action=rule.action,
+            )
+        )
     if not found.open_alerts:
-        output.say("open alerts: none")
+        output.say(language.phrases["no_alerts"])
+    if found.n_unreadable:
+        output.note(language.say("unreadable", n=found.n_unreadable))
 
 
-def _words(score: str, reason: Reason) -> str:
-    return reason_words(score, reason.code, reason.contribution, reason.observed, reason.usual)
+def _print_risk(found: Found, language: Language, top: int | None) -> None:
+    why, name = found.explanation, language.phrases["churn_risk"]
+    if why.churn_risk is None or why.churn_log_odds is None:
+        output.say(f"{name}  {language.phrases['risk_absent']}")
+        return
+    output.say(f"{name}  {language.say('risk_line', risk=why.churn_risk, horizon=found.horizon_days)}")
+    _lines(why.churn_reasons, top, language, lambda reason: _words("churn_risk", reason, language))
+    odds = math.fsum(reason.contribution for reason in why.churn_reasons)
+    risk = 1.0 / (1.0 + math.exp(-odds))
+    said = language.say("risk_sum", risk=risk)
+    output.say(f"  {odds:+10.4f}  {said}{language.comma}{_exactly(language, risk, why.churn_risk)}")
 
 
-def _exactly(total: float, score: float) -> str:
+def _print_changes(found: Found, changed: Changes, language: Language, top: int | None) -> None:
+    before, after = changed.before, changed.after
+    output.say(language.say("changed", time=language.time(found.since_ms)))
+    said = language.say("from_to", before=before.trust, after=after.trust)
+    output.say(f"{language.phrases['trust']}  {said}")
+    _change_lines("trust", changed.trust, after.trust - before.trust, language, top)
+    name = language.phrases["churn_risk"]
+    if changed.churn is None or before.churn_log_odds is None or after.churn_log_odds is None:
+        came = after.churn_risk is not None
+        said = (
+            language.say("risk_came", after=after.churn_risk)
+            if came
+            else language.phrases["risk_absent_both"]
+        )
+        output.say(f"{name}  {said}")
+    else:
+        said = language.say("from_to_risk", before=before.churn_risk, after=after.churn_risk)
+        output.say(f"{name}  {said}")
+        moved = after.churn_log_odds - before.churn_log_odds
+        _change_lines("churn_risk", changed.churn, moved, language, top)
+    output.say()
+
+
+def _change_lines(
+    score: str, changed: Sequence[Change], moved: float, language: Language, top: int | None
+) -> None:
+    if not changed:
+        output.say(f"  {0.0:+10.4f}  {language.phrases['nothing_changed']}")
+    _lines(changed, top, language, lambda change: _change_words(score, change, language))
+    total = math.fsum(change.contribution for change in changed)
+    output.say(f"  {total:+10.4f}  {_sum(language, total, moved, 'exactly_change')}")
+
+
+def _lines(
+    reasons: Sequence[Line], top: int | None, language: Language, words: Callable[[Line], str]
+) -> None:
+    """One line each; those beyond `top` in one together, so that what is printed still sums."""
+    shown_ = reasons if top is None else reasons[:top]
+    for reason in shown_:
+        output.say(f"  {reason.contribution:+10.4f}  {words(reason)}")
+    rest = reasons[len(shown_) :]
+    if rest:
+        total = math.fsum(reason.contribution for reason in rest)
+        output.say(f"  {total:+10.4f}  {language.say('others', n=len(rest))}")
+
+
+def _words(score: str, reason: Reason, language: Language) -> str:
+    return reason_words(
+        score, reason.code, reason.contribution, reason.observed, reason.usual, language, reason.dimension
+    )
+
+
+def _change_words(score: str, change: Change, language: Language) -> str:
+    """The code's words at the later time, with both contributions."""
+    now = change.after if change.after != 0.0 else change.before
+    words = reason_words(score, change.code, now, change.observed, change.usual, language, change.dimension)
+    return f"{words}: {language.say('then', before=change.before, after=change.after)}"
+
+
+def _sum(language: Language, total: float, score: float, phrase: str = "exactly") -> str:
+    return f"{language.phrases['sum']}{language.comma}{_exactly(language, total, score, phrase)}"
+
+
+def _exactly(language: Language, total: float, score: float, phrase: str = "exactly") -> str:
     """Whether the reasons explain the score; tested to hold, and looked at again each time."""
-    return "exactly the score" if abs(total - score) < 1e-9 * max(1.0, abs(score)) else "NOT THE SCORE"
+    close = abs(total - score) < 1e-9 * max(1.0, abs(score))
+    return language.phrases[phrase if close else "not_exactly"]
 
 
-def _as_json(found: Found) -> dict[str, Any]:
+def _as_json(found: Found, language: Language) -> dict[str, Any]:
     why = found.explanation
-    return {
+    answer = {
         "customer_id": found.customer,
         "as_of": shown(found.time_ms),
         "events": found.events,
@@ -197,13 +259,46 @@ def _as_json(found: Found) -> dict[str, Any]:
         "trust_low": found.low,
         "trust_high": found.high,
         "uncertainty": found.uncertainty,
-        "trust_reasons": [asdict(reason) for reason in why.trust_reasons],
+        "trust_reasons": _reasons("trust", why.trust_reasons, language),
         "churn_risk": why.churn_risk,
         "churn_log_odds": why.churn_log_odds,
         "horizon_days": found.horizon_days,
-        "churn_reasons": [asdict(reason) for reason in why.churn_reasons],
+        "churn_reasons": _reasons("churn_risk", why.churn_reasons, language),
         "open_alerts": [
             {"rule_id": rule.id, "severity": rule.severity, "action": rule.action, "since": shown(opened_ms)}
             for rule, opened_ms in found.open_alerts
         ],
+        "unreadable_lines": found.n_unreadable,
+    }
+    if found.changes is not None:
+        answer["changes"] = _changes_json(found.since_ms, found.changes, language)
+    return answer
+
+
+def _reasons(score: str, reasons: Sequence[Reason], language: Language) -> list[dict[str, Any]]:
+    return [asdict(reason) | {"text": _words(score, reason, language)} for reason in reasons]
+
+
+def _changes_json(since_ms: int, changed: Changes, language: Language) -> dict[str, Any]:
+    before, after = changed.before, changed.after
+    known_ = before.churn_log_odds is not None and after.churn_log_odds is not None
+    odds = (after.churn_log_odds or 0.0) - (before.churn_log_odds or 0.0) if known_ else None
+
+    def lines(score: str, found: Sequence[Change]) -> list[dict[str, Any]]:
+        return [
+            asdict(change)
+            | {"contribution": change.contribution, "text": _change_words(score, change, language)}
+            for change in found
+        ]
+
+    return {
+        "since": shown(since_ms),
+        "trust_before": before.trust,
+        "trust_after": after.trust,
+        "trust_change": after.trust - before.trust,
+        "trust_reasons": lines("trust", changed.trust),
+        "churn_risk_before": before.churn_risk,
+        "churn_risk_after": after.churn_risk,
+        "churn_log_odds_change": odds,
+        "churn_reasons": None if changed.churn is None else lines("churn_risk", changed.churn),
     }

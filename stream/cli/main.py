@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from keyword import iskeyword
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -28,17 +29,23 @@ class Command:
     """One line of `kizuna --help`.
 
     Attributes:
-        name: as typed. Its module is `stream.cli.<name>` (`-` becomes `_`) and holds, under that same name, a
-            function that typer can read, or a `typer.Typer` of subcommands.
+        name: as typed. Its module is `stream.cli.<name>` (`-` becomes `_`; a word of Python has `_` after it)
+            and holds, under that same name, a function that typer can read, or a `typer.Typer` of
+            subcommands.
         promise: what it does, one sentence.
     """
 
     name: str
     promise: str
 
+    @property
+    def module(self) -> str:
+        """Name of the file, and of what it holds."""
+        return self.name.replace("-", "_") + "_" * iskeyword(self.name)
+
     def load(self) -> Callable[..., Any] | typer.Typer:
         """Import the command's module; only the command that was typed pays for it."""
-        name = self.name.replace("-", "_")
+        name = self.module
         command: Callable[..., Any] | typer.Typer = getattr(import_module(f"stream.cli.{name}"), name)
         return command
 
@@ -48,11 +55,17 @@ COMMANDS = (
     Command("kafka", "Start, stop and look at the local Kafka."),
     Command("topics", "Create and check the declared topics."),
     Command("worker", "Score interactions as they arrive."),
+    Command("import", "Make interactions of CSV files, as a mapping says."),
     Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
-    Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
     Command("explain", "Say why a customer's scores are what they are."),
+    Command("whatif", "Say what could be done about a customer, the smallest that is enough first."),
+    Command("fit", "Fit the parameters of the churn risk to a file."),
+    Command("model", "Check a parameter file."),
+    Command("backtest", "Tell how good the risk would have been, beside simpler models."),
+    Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
+    Command("dissatisfaction", "Foresee low reviews, and say how well that went."),
 )
 
 

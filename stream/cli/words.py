@@ -1,10 +1,6 @@
-"""Reasons in English: from codes and numbers, which is all that crosses the wire, to sentences."""
+"""English: reasons, actions and everything else that `kizuna explain` and `kizuna whatif` say."""
 
-from collections.abc import Sequence
-
-from stream.model.risk import BASE_TERMS
-
-__all__ = ["CHURN_WORDS", "TRUST_WORDS", "reason_words", "reasons_words"]
+__all__ = ["ACTIONS", "CHURN_WORDS", "NUMBERS", "PHRASES", "TRUST_WORDS"]
 
 TRUST_WORDS: dict[str, tuple[str, str]] = {
     "survey": ("gave good marks in surveys", "gave bad marks in surveys"),
@@ -25,8 +21,11 @@ TRUST_WORDS: dict[str, tuple[str, str]] = {
 
 CHURN_WORDS: dict[str, tuple[str, str]] = {
     "newcomer": ("where every buyer starts", "where every buyer starts"),
+    "average": ("where the average customer stands", "where the average customer stands"),
     "frequency": ("bought seldom", "has come back to buy"),
-    "silence": ("silent for longer than usual", "bought just now"),
+    "silence": ("silent for longer than usual", "bought not long ago"),
+    "age": ("of an age at which more leave", "of an age at which more stay"),
+    "amount": ("spends less at a time than others", "spends more at a time than others"),
     "contract": ("where every subscriber starts", "where every subscriber starts"),
     "cancellation": ("the contract is ending or was cancelled", "the contract runs on"),
     "trust": ("trust is low", "trust is high"),
@@ -34,57 +33,91 @@ CHURN_WORDS: dict[str, tuple[str, str]] = {
     "payment_failures": ("payments failed lately", "payments go through"),
     "engagement_fall": ("looks in less than usual", "looks in as usual"),
     "unsubscribed": ("unsubscribed from mail", "subscribed to mail"),
+    "tenure": ("new among the subscribers", "has stayed with us"),
+    "term_end": ("the contract's term ends", "the contract's term runs on"),
 }
 """Term of the churn risk: words when it raises the risk, words when it lowers it."""
 
 NUMBERS: dict[str, tuple[str, str]] = {
-    "frequency": ("on {observed:.0f} days", ""),
-    "silence": ("{observed:.0f} days", "usual gap {usual:.0f}"),
+    "frequency": ("on {observed:.0f|day|days}", ""),
+    "silence": ("{observed:.0f|day|days}", "usual gap {usual:.0f}"),
+    "age": ("{observed:.0f|day|days} since the first purchase", ""),
+    "amount": ("{observed:.2f} a day with a purchase", "usually {usual:.2f}"),
     "trust": ("{observed:.0f}", "{usual:.0f} when nothing is known"),
     "overdue_promises": ("{observed:.0f} overdue", ""),
     "payment_failures": ("{observed:.1f}, older ones fading", ""),
     "engagement_fall": ("{observed:.1f} a month", "usually {usual:.1f}"),
+    "tenure": ("for {observed:.0f|month|months}", ""),
+    "term_end": ("{observed:.0f|day|days} to its end", ""),
 }
+"""Code -> what was seen, what is usual; a number may bring its noun: `{observed:.0f|day|days}`."""
 
+ACTIONS: dict[str, str] = {
+    "first_reply": "give ticket {about} its first reply",
+    "apologise": "apologise in person",
+    "payment": "get the failed payment through",
+    "resubscribe": "win back the mail subscription",
+    "visit": "get the customer to visit",
+    "csat": "earn a CSAT answer of 5",
+    "resolve": "resolve ticket {about}",
+    "deliver": "deliver {about}",
+    "compensate": "compensate",
+    "purchase": "win a purchase",
+    "renew": "win a renewal",
+}
+"""Code of an action -> what to do; `{about}` is the ticket or delivery."""
 
-def reason_words(
-    score: str, code: str, contribution: float, observed: float | None = None, usual: float | None = None
-) -> str:
-    """One reason as a clause, numbers in brackets where they are known; a code without words as it is.
-
-    Args:
-        score: "trust" or "churn_risk".
-        code: of the reason.
-        contribution: its sign chooses the words.
-        observed: what was seen.
-        usual: beside it.
-    """
-    words = (TRUST_WORDS if score == "trust" else CHURN_WORDS).get(code)
-    if words is None:
-        return code
-    text = words[0] if contribution > 0 else words[1]
-    if score == "trust" or observed is None or code not in NUMBERS:
-        return text
-    seen, beside = NUMBERS[code]
-    parts = [seen.format(observed=observed)]
-    if beside and usual is not None:
-        parts.append(beside.format(usual=usual))
-    return f"{text} ({', '.join(parts)})"
-
-
-def reasons_words(reasons: Sequence[tuple[str, str, float]], about: str, worst: int = 2) -> str:
-    """The reasons that speak against a customer's score, largest first, in one line.
-
-    Args:
-        reasons: (score, code, contribution).
-        about: "trust" or "churn_risk": the score that the line is about.
-        worst: how many at most.
-    """
-    bad = -1 if about == "trust" else 1
-    against = [
-        reason
-        for reason in reasons
-        if reason[0] == about and reason[2] * bad > 0 and reason[1] not in BASE_TERMS
-    ]
-    against.sort(key=lambda reason: -abs(reason[2]))
-    return "; ".join(reason_words(*reason) for reason in against[:worst])
+PHRASES: dict[str, str] = {
+    "head": "{customer} at {time}, from {events:.0f|event|events}",
+    "trust": "trust",
+    "churn_risk": "churn risk",
+    "trust_line": "{trust:.2f}   95 % between {low:.1f} and {high:.1f}, uncertainty {uncertainty:.2f}",
+    "start": "where everybody starts",
+    "others": "{n:.0f|smaller reason|smaller reasons}",
+    "sum": "sum",
+    "exactly": "exactly the score",
+    "exactly_change": "exactly the change",
+    "not_exactly": "NOT THE SCORE",
+    "risk_absent": "absent: no purchase and no subscription so far",
+    "risk_line": "{risk:.4f}   within {horizon:.0f} days; in log-odds:",
+    "risk_sum": "sum, a probability of {risk:.4f}",
+    "open_alert": "open alert  {rule} ({severity}) since {time}: {action}",
+    "no_alerts": "open alerts: none",
+    "changed": "what changed since {time}",
+    "from_to": "{before:.2f} -> {after:.2f}",
+    "from_to_risk": "{before:.4f} -> {after:.4f}; in log-odds:",
+    "risk_came": "absent then, {after:.4f} now: there is no change to explain",
+    "risk_absent_both": "absent at both times",
+    "then": "was {before:+.4f}, is {after:+.4f}",
+    "reliability": "reliability",
+    "responsiveness": "responsiveness",
+    "assurance": "assurance",
+    "empathy": "empathy",
+    "tangibles": "tangibles",
+    "nothing_changed": "nothing",
+    "grade": "mean grade {observed:+.2f}, neutral {usual:.0f}",
+    "unreadable": "{n:.0f|line|lines} of the file could not be read and belong to nobody",
+    "now": "now: trust {trust:.2f}, churn risk {risk}",
+    "absent": "absent",
+    "goal_trust": "trust above {beyond:.2f}",
+    "goal_churn_risk": "churn risk below {beyond:.4f}",
+    "goal_rule": "({rule})",
+    "goals_open": "to clear what is open: {goals}",
+    "goals_none": "no alert is open; to stay clear: {goals}",
+    "goals_asked": "to clear: {goals}",
+    "no_goals": "no rule applies to this customer; name a threshold with --threshold",
+    "already": "Nothing needs to be done: that is so already.",
+    "best": "The smallest that is enough: {actions}.",
+    "none": "Nothing that can be done now is enough, nor are two actions together ({pairs:.0f} pairs tried).",
+    "nearest": "Nearest: {actions}.",
+    "plan": "trust {trust:.2f} ({trust_change:+.2f}), churn risk {risk}",
+    "risk_moved": "{risk:.4f} ({change:+.4f})",
+    "enough": "enough",
+    "not_enough": "not enough",
+    "minutes": "{effort:.0f} min",
+    "and": " and ",
+    "by_us": "we",
+    "by_customer": "the customer",
+    "left_out": "{n:.0f|open promise was|open promises were} too many to try",
+}
+"""Name -> sentence."""

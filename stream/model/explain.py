@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.model.columns import Floats
+from stream.model.columns import MS_PER_DAY, Floats
+from stream.model.contract import MONTH_DAYS
 from stream.model.evidence import DIMENSION_OF
+from stream.model.layer import usual_amount
 from stream.model.parameters import Parameters
 from stream.model.risk import TERMS, days_since_1990
 from stream.model.score import Facts, Scores
@@ -22,10 +24,14 @@ USUAL_GRADE = 0.0
 UNITS = {
     "frequency": "days with a purchase",
     "silence": "days since the last purchase",
+    "age": "days since the first purchase",
+    "amount": "spent per day with a purchase",
     "trust": "points",
     "overdue_promises": "open promises overdue",
     "payment_failures": "recent failed payments",
     "engagement_fall": "engagements a month",
+    "tenure": "months",
+    "term_end": "days until the term ends",
 }
 
 
@@ -107,18 +113,27 @@ def observations(facts: Facts, scores: Scores, now_ms: int, parameters: Paramete
     with np.errstate(invalid="ignore", divide="ignore"):
         grade = (facts.positive - facts.negative) / evidence
         gap = (risk.last_day - risk.first_day) / (risk.purchase_days - 1)
+        amount = risk.amount_e4 / (risk.purchase_days * 10_000.0)
+    layer = parameters.churn.layer
     days = days_since_1990(now_ms)
     a_month = np.log(2.0) * 30.0  # a sum of half-life h settles at rate h / ln 2
     nothing, none_usual = np.full(n, np.nan), np.zeros(n)
     seen = {
         "frequency": (risk.purchase_days.astype(np.float64), nothing),
         "silence": (days - risk.last_day, np.where(risk.purchase_days > 1, gap, np.nan)),
+        "age": (days - risk.first_day, nothing),
+        "amount": (amount, nothing if layer is None else np.full(n, usual_amount(layer))),
         "trust": (scores.trust.trust, np.full(n, 100.0 * parameters.trust.base_rate)),
         "overdue_promises": (risk.overdue.astype(np.float64), none_usual),
         "payment_failures": (risk.payment_failures, none_usual),
         "engagement_fall": (
             risk.engagement_short * (a_month / statistics.engagement_short_days),
             risk.engagement_long * (a_month / statistics.engagement_long_days),
+        ),
+        "tenure": ((now_ms - risk.first_ms) / (MS_PER_DAY * MONTH_DAYS), nothing),
+        "term_end": (
+            np.where(risk.term_end_ms > 0, (risk.term_end_ms - now_ms) / MS_PER_DAY, np.nan),
+            nothing,
         ),
     }
     pairs = [seen.get(term, (nothing, nothing)) for term in TERMS]

@@ -11,15 +11,37 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream.errors import ModelError
+from stream.model.toml import line_of
 
-__all__ = ["Churn", "Mbg", "Parameters", "Promises", "Risk", "Statistics", "Trust", "load", "parse"]
+__all__ = [
+    "Churn",
+    "Coefficients",
+    "Contract",
+    "Derived",
+    "Layer",
+    "Mbg",
+    "Nbd",
+    "Parameters",
+    "Promises",
+    "Risk",
+    "Spend",
+    "Statistics",
+    "Trust",
+    "Usual",
+    "load",
+    "parse",
+]
 
 SHIPPED = Path(__file__).with_name("parameters.toml")
 
 Positive = Annotated[float, Meta(gt=0.0, le=1e6)]
 Weight = Annotated[float, Meta(ge=0.0, le=100.0)]
+Shape = Annotated[float, Meta(ge=1e-4, le=1e5)]
 Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
 LogOdds = Annotated[float, Meta(ge=-20.0, le=20.0)]
+Raises = Annotated[float, Meta(ge=0.0, le=20.0)]
+Lowers = Annotated[float, Meta(ge=-20.0, le=0.0)]
+HorizonDays = Annotated[int, Meta(ge=1, le=3650)]
 Value = Annotated[float, Meta(ge=-1.0, le=1.0)]
 # Below 30 days the forward-decay exponent (t - landmark) / h could overflow a float64 before the year 2100.
 HalfLife = Annotated[float, Meta(ge=30.0, le=3650.0)]
@@ -136,11 +158,105 @@ class Mbg(_Table, frozen=True):
     b: Positive
 
 
-class Churn(_Table, frozen=True):
-    """Purchase model and the horizon that its probability speaks of."""
+class Nbd(_Table, frozen=True):
+    """NBD parameters, time in weeks."""
 
-    horizon_days: Annotated[int, Meta(ge=1, le=3650)]
+    r: Positive
+    alpha: Positive
+
+
+class Coefficients(_Table, frozen=True):
+    """Log-odds per unit of each input of the layer (`layer.py`); signs as sense demands."""
+
+    recency: Annotated[float, Meta(ge=0.0, le=1000.0)]
+    frequency: Annotated[float, Meta(ge=-1000.0, le=0.0)]
+    age: Annotated[float, Meta(ge=-1000.0, le=1000.0)]
+    amount: Annotated[float, Meta(ge=-1000.0, le=0.0)]
+    mbg: Annotated[float, Meta(ge=0.0, le=1000.0)]
+    nbd: Annotated[float, Meta(ge=0.0, le=1000.0)]
+
+
+class Usual(_Table, frozen=True):
+    """Log-odds that each driver gives the average customer of the training windows."""
+
+    frequency: Annotated[float, Meta(ge=-1e6, le=1e6)]
+    silence: Annotated[float, Meta(ge=-1e6, le=1e6)]
+    age: Annotated[float, Meta(ge=-1e6, le=1e6)]
+    amount: Annotated[float, Meta(ge=-1e6, le=1e6)]
+
+
+class Layer(_Table, frozen=True):
+    """Fitted additive layer: log-odds of the average customer, and what moves them."""
+
+    horizon_days: HorizonDays
+    history_days: Annotated[int, Meta(ge=1, le=100_000)]
+    base: LogOdds
+    coefficient: Coefficients
+    usual: Usual
+    nbd: Nbd
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the horizon is longer than the history it was fitted on."""
+        return self.horizon_days > self.history_days
+
+    def __post_init__(self) -> None:
+        """Refuse a layer under which risk would fall in silence.
+
+        Raises:
+            ValueError: see above; the decoder names the place.
+        """
+        # Recency and age grow together; log(1 + recency) always faster than log(7 + age).
+        if self.coefficient.recency + self.coefficient.age < 0.0:
+            raise ValueError("coefficient.recency + coefficient.age < 0: risk would fall in silence")
+
+
+class Contract(_Table, frozen=True, omit_defaults=True):
+    """Hazard of a contract's end, fitted (`model/contract.py`); log-odds, each with the sign it may have."""
+
+    alpha: Shape  # of the shifted-beta-geometric, per month
+    beta: Shape
+    base: LogOdds  # added to a newcomer's
+    tenure: Raises  # times what the shifted-beta-geometric takes off with time survived
+    term_length: Lowers  # times log(1 + months of the term)
+    term_beyond: Lowers  # the term ends after the horizon; against a contract without a known term
+    bound_longer: Lowers  # times log(how many horizons away its end is)
+    term_ends: Raises  # the term ends within the horizon
+    further_ends: Raises  # times log(1 + terms that end within it after this one)
+    term_passed: Raises  # the term is over, and nobody renewed
+    cancel_requested: Raises
+    ended: Raises
+    trust_per_50_points: Raises
+    overdue_promise: Raises
+    payment_failure: Raises
+    engagement_fall: Raises
+    unsubscribed: Raises
+    grace_days: Annotated[float, Meta(ge=0.0, le=90.0)] = 1.0  # after its end until a term counts as over
+    renewals_reported: bool = True  # false: nobody ever renews in the events, so a past end says nothing
+
+
+class Churn(_Table, frozen=True, omit_defaults=True):
+    """Purchase model and the horizon that its probability speaks of.
+
+    `layer` and `contract` are there once fitted; without `contract` its terms are those declared in `Risk`.
+    """
+
+    horizon_days: HorizonDays
     mbg: Mbg
+    layer: Layer | None = None
+    contract: Contract | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a layer that was fitted for another horizon.
+
+        Raises:
+            ValueError: see above; the decoder names the place.
+        """
+        if self.layer is not None and self.layer.horizon_days != self.horizon_days:
+            raise ValueError(
+                f"the layer was fitted for {self.layer.horizon_days} days, not {self.horizon_days}: "
+                f"kizuna fit --horizon-days {self.horizon_days}"
+            )
 
 
 class Risk(_Table, frozen=True):
@@ -157,6 +273,25 @@ class Risk(_Table, frozen=True):
     subscription_ended: LogOdds
 
 
+class Spend(_Table, frozen=True):
+    """Gamma-Gamma: what a purchase day is worth; gamma in the unit of the amounts."""
+
+    p: Positive
+    q: Annotated[float, Meta(gt=1.0, le=1e6)]
+    gamma: Annotated[float, Meta(gt=0.0, le=1e12)]
+
+
+class Derived(_Table, frozen=True, omit_defaults=True):
+    """What follows from the scores: thresholds and windows; `spend` is there once it was fitted."""
+
+    loyalty_trust: Annotated[float, Meta(ge=0.0, le=100.0)]
+    loyalty_active: Share
+    value_horizon_days: HorizonDays
+    rolling_days: Annotated[int, Meta(ge=1, le=91)]
+    feedback_due_hours: Positive
+    spend: Spend | None = None
+
+
 class Parameters(_Table, frozen=True):
     """The whole model."""
 
@@ -166,6 +301,7 @@ class Parameters(_Table, frozen=True):
     publication: Publication
     churn: Churn
     risk: Risk
+    derived: Derived
 
     @property
     def model_version(self) -> str:
@@ -191,8 +327,10 @@ def parse(text: str, source: str = "parameters") -> Parameters:
     try:
         return msgspec.toml.decode(text, type=Parameters)
     except msgspec.DecodeError as error:
+        line = line_of(text, str(error))
+        where = source if line is None else f"{source} line {line}"
         raise ModelError(
-            f"{source}: {error}", hint="compare with the shipped stream/model/parameters.toml"
+            f"{where}: {error}", hint="compare with the shipped stream/model/parameters.toml"
         ) from error
 
 

@@ -5,8 +5,10 @@ Conventions:
 
 The purchase model is split along a path that a person can follow: a newcomer's risk, what the number of
 purchases takes off it when the last one was just now, and what the silence since then adds. The three sum to
-the model's log-odds. Contractual customers (any subscription event) have a declared base instead. Without
-either the risk is absent.
+the model's log-odds. Where a layer was fitted (`layer.py`) it takes the model's place, and begins at the
+average customer instead of a newcomer. Contractual customers (any subscription event) have the hazard of
+their contract's end instead (`contract.py`), or a declared base where it was not fitted. Without either the
+risk is absent.
 """
 
 from dataclasses import dataclass, fields
@@ -15,16 +17,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from stream.model.churn import logit_no_purchase
+from stream.model.btyd import logit_no_purchase
 from stream.model.columns import Floats, Ints
-from stream.model.parameters import Churn, Parameters, Risk
+from stream.model.contract import CONTRACT_TERMS, ContractFacts, contract_terms
+from stream.model.layer import WEEK, log_odds_terms
+from stream.model.parameters import Churn, Contract, Parameters, Risk
 
-__all__ = ["ABSENT_REASON", "BASE_TERMS", "TERMS", "RiskFacts", "RiskScores", "churn_risk", "days_since_1990"]
+__all__ = [
+    "ABSENT_REASON",
+    "BASE_TERMS",
+    "SERVICE_WEIGHTS",
+    "TERMS",
+    "RiskFacts",
+    "RiskScores",
+    "churn_risk",
+    "contract_facts",
+    "days_since_1990",
+    "service_features",
+]
 
 TERMS = (
     "newcomer",
+    "average",
     "frequency",
     "silence",
+    "age",
+    "amount",
     "contract",
     "cancellation",
     "trust",
@@ -32,14 +50,26 @@ TERMS = (
     "payment_failures",
     "engagement_fall",
     "unsubscribed",
+    "tenure",
+    "term_end",
 )
-BASE_TERMS = ("newcomer", "contract")  # where every buyer, every subscriber starts: no reason for anything
+SERVICE_WEIGHTS = (
+    "trust_per_50_points",
+    "overdue_promise",
+    "payment_failure",
+    "engagement_fall",
+    "unsubscribed",
+)
+BASE_TERMS = ("newcomer", "average", "contract")  # where every buyer, every subscriber starts: no reason
+PURCHASE, CONTRACT, CANCELLATION, SERVICE = slice(0, 6), 6, 7, slice(8, 13)
 ABSENT_REASON = "no_purchase_or_subscription"
 MAX_COUNT = (
     3.0  # overdue promises and failed payments beyond this add nothing: the customer is as good as gone
 )
 MIN_USUAL_ENGAGEMENT = 2.0  # events in the long window before a fall can be told from chance
 MIN_RATE = 0.25  # events; keeps the ratio of rates finite in full silence
+
+OF_CONTRACT = [TERMS.index(name) for name in CONTRACT_TERMS]
 
 Bools = NDArray[np.bool_]
 
@@ -52,6 +82,7 @@ class RiskFacts:
         purchase_days: distinct days with a purchase, 0 = never bought.
         first_day: day of the first purchase, days since 1990.
         last_day: day of the last purchase, days since 1990.
+        amount_e4: sum of the amounts of all purchases, 1/10,000 of the unit.
         overdue: open promises past their due time, now.
         payment_failures: failed payments, decayed to now.
         engagement_short: engagement events, decayed with the short half-life.
@@ -61,11 +92,14 @@ class RiskFacts:
         cancel_requested: asked to cancel after the last start or renewal.
         ended: cancelled or expired after the last start or renewal.
         term_end_ms: end of the running term, 0 = unknown.
+        first_ms: earliest event of any kind.
+        renewed_ms: latest start or renewal of a contract, 0 = unknown.
     """
 
     purchase_days: Ints
     first_day: Floats
     last_day: Floats
+    amount_e4: Ints
     overdue: Ints
     payment_failures: Floats
     engagement_short: Floats
@@ -75,6 +109,8 @@ class RiskFacts:
     cancel_requested: Bools
     ended: Bools
     term_end_ms: Ints
+    first_ms: Ints
+    renewed_ms: Ints
 
     def of(self, chosen: Ints) -> "RiskFacts":
         """The facts of some of the customers."""
@@ -95,12 +131,20 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     terms = np.zeros((n, len(TERMS)))
     buys = (facts.purchase_days > 0) & ~facts.contractual
     if buys.any():
-        terms[buys, :3] = _purchase_terms(facts, buys, now_ms, parameters.churn)
-    terms[:, 3] = parameters.risk.subscription_base * facts.contractual
-    terms[:, 4] = _cancellation_term(facts, now_ms, parameters) * facts.contractual
-    terms[:, 5:] = _service_terms(
-        facts, trust, parameters.risk, 100.0 * parameters.trust.base_rate, parameters
-    )
+        terms[buys, PURCHASE] = _purchase_terms(facts, buys, now_ms, parameters.churn)
+    contract = parameters.churn.contract
+    if contract is None:
+        terms[:, CONTRACT] = parameters.risk.subscription_base * facts.contractual
+        terms[:, CANCELLATION] = _cancellation_term(facts, now_ms, parameters) * facts.contractual
+    elif facts.contractual.any():
+        subscribed = np.flatnonzero(facts.contractual)
+        terms[subscribed[:, None], OF_CONTRACT] = contract_terms(
+            contract_facts(facts.of(subscribed)), now_ms, parameters.churn.horizon_days, contract
+        )
+    weights = _service_weights(parameters.risk)
+    if contract is not None:
+        weights = np.where(facts.contractual[:, None], _service_weights(contract), weights)
+    terms[:, SERVICE] = service_features(facts, trust, parameters) * weights
     known = buys | facts.contractual
     terms[~known] = 0.0
     risk = np.where(known, expit(terms.sum(axis=1)), np.nan)
@@ -108,16 +152,21 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
 
 
 def _purchase_terms(facts: RiskFacts, buys: Bools, now_ms: int, churn: Churn) -> Floats:
-    first, last = facts.first_day[buys], facts.last_day[buys]
-    x = (facts.purchase_days[buys] - 1).astype(np.float64)
-    t_x = (last - first) / 7.0
-    age = np.maximum(days_since_1990(now_ms) - first, last - first) / 7.0
-    horizon = churn.horizon_days / 7.0
-    zero = np.zeros_like(x)
-    newcomer = logit_no_purchase(zero, zero, zero, horizon, churn.mbg)
-    fresh = logit_no_purchase(x, t_x, t_x, horizon, churn.mbg)
-    now = logit_no_purchase(x, t_x, age, horizon, churn.mbg)
-    return np.stack([newcomer, fresh - newcomer, now - fresh], axis=1)
+    """Newcomer, average, frequency, silence, age, amount; (n who buy, 6)."""
+    first, days = facts.first_day[buys], facts.purchase_days[buys].astype(np.float64)
+    x, t_x = days - 1.0, facts.last_day[buys] - first
+    age = np.maximum(days_since_1990(now_ms) - first, t_x)
+    terms = np.zeros((len(x), 6))
+    if churn.layer is not None:
+        amount = facts.amount_e4[buys] / (days * 10_000.0)
+        terms[:, 1:] = log_odds_terms(x, t_x, age, amount, churn.layer, churn.mbg)
+        return terms
+    horizon, nothing = churn.horizon_days / WEEK, np.zeros(1)
+    terms[:, 0] = logit_no_purchase(nothing, nothing, nothing, horizon, churn.mbg)
+    fresh = logit_no_purchase(x, t_x / WEEK, t_x / WEEK, horizon, churn.mbg)
+    terms[:, 2] = fresh - terms[:, 0]
+    terms[:, 3] = logit_no_purchase(x, t_x / WEEK, age / WEEK, horizon, churn.mbg) - fresh
+    return terms
 
 
 def days_since_1990(now_ms: int) -> float:
@@ -136,19 +185,33 @@ def _cancellation_term(facts: RiskFacts, now_ms: int, parameters: Parameters) ->
     )
 
 
-def _service_terms(
-    facts: RiskFacts, trust: Floats, risk: Risk, base: float, parameters: Parameters
-) -> Floats:
+def contract_facts(facts: RiskFacts) -> ContractFacts:
+    """What the hazard of a contract's end reads of the facts."""
+    return ContractFacts(
+        first_ms=facts.first_ms,
+        renewed_ms=facts.renewed_ms,
+        term_end_ms=facts.term_end_ms,
+        cancel_requested=facts.cancel_requested,
+        ended=facts.ended,
+    )
+
+
+def service_features(facts: RiskFacts, trust: Floats, parameters: Parameters) -> Floats:
+    """What the weights of the service terms multiply; float64 (n, 5), in the order of `TERMS`."""
     return np.stack(
         [
-            risk.trust_per_50_points * (base - trust) / 50.0,
-            risk.overdue_promise * np.minimum(facts.overdue, MAX_COUNT),
-            risk.payment_failure * np.minimum(facts.payment_failures, MAX_COUNT),
-            risk.engagement_fall * halvings(facts.engagement_short, facts.engagement_long, parameters),
-            risk.unsubscribed * facts.unsubscribed,
+            (100.0 * parameters.trust.base_rate - trust) / 50.0,
+            np.minimum(facts.overdue, MAX_COUNT),
+            np.minimum(facts.payment_failures, MAX_COUNT),
+            halvings(facts.engagement_short, facts.engagement_long, parameters),
+            facts.unsubscribed,
         ],
         axis=1,
     )
+
+
+def _service_weights(table: Risk | Contract) -> Floats:
+    return np.array([getattr(table, name) for name in SERVICE_WEIGHTS])
 
 
 def halvings(short: Floats, long: Floats, parameters: Parameters) -> Floats:

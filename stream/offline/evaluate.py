@@ -5,16 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from schemas.codec import encode
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
 from stream.offline import cdnow
+from stream.offline.metrics import auc, brier
 from stream.pipeline import FileRecord, Pipeline
 
-__all__ = ["ORIGIN", "ChurnTest", "auc", "brier", "cdnow_39_39"]
+__all__ = ["ORIGIN", "ChurnTest", "cdnow_39_39"]
 
 ORIGIN = date(1997, 9, 30)
 """The 39th week: CDNOW is split here in the literature."""
@@ -38,27 +37,6 @@ class ChurnTest(NamedTuple):
     brier: float
     churn_rate: float
     n: int
-
-
-def auc(happened: ArrayLike, score: ArrayLike) -> float:
-    """P(score of a customer it happened to > of one it did not), ties count half; nan if either is missing.
-
-    Args:
-        happened: (n,) bool.
-        score: (n,), finite; high means it is expected.
-    """
-    truth = np.asarray(happened, np.bool_)
-    n_yes, n_no = int(truth.sum()), int((~truth).sum())
-    if n_yes == 0 or n_no == 0:
-        return float("nan")
-    ranks = rankdata(np.asarray(score, np.float64))
-    return float((ranks[truth].sum() - n_yes * (n_yes + 1) / 2) / (n_yes * n_no))
-
-
-def brier(happened: ArrayLike, probability: ArrayLike) -> float:
-    """Mean of (probability - happened)^2; 0 is perfect."""
-    error = np.asarray(probability, np.float64) - np.asarray(happened, np.float64)
-    return float(np.mean(error**2))
 
 
 def cdnow_39_39(parameters: Parameters, rules: Rules) -> ChurnTest:

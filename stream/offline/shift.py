@@ -10,7 +10,7 @@ from stream.pipeline import FileRecord
 
 __all__ = ["TIME_FIELDS", "last_time", "shifted"]
 
-TIME_FIELDS = ("occurred_at", "promised_at", "due_at", "term_end")
+TIME_FIELDS = ("occurred_at", "promised_at", "due_at", "term_end", "requested_at")
 """Every field of every interaction that holds a time."""
 
 # Fields stay bytes: a number read and written again may come out as another one.

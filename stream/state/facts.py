@@ -35,6 +35,7 @@ def facts(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters)
         purchase_days=store["n_days"].astype(np.int64),
         first_day=store["first_day"].astype(np.float64) - 1.0,
         last_day=store["days"].max(axis=1).astype(np.float64) - 1.0,
+        amount_e4=store["amount_e4"],
         overdue=promised.n_overdue,
         payment_failures=store["payment_failures"] * shrink(now_ms, statistics.payment_failure_days * day_ms),
         engagement_short=store["engagement"][:, 0]
@@ -45,6 +46,8 @@ def facts(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters)
         cancel_requested=store["cancel_s"] > store["renewed_s"],
         ended=store["ended_s"] > store["renewed_s"],
         term_end_ms=_to_ms(store["term_end_s"].astype(np.int64)),
+        first_ms=_to_ms(store["first_s"].astype(np.int64)),
+        renewed_ms=_to_ms(store["renewed_s"].astype(np.int64)),
     )
     return Facts(positive=positive, negative=negative, risk=risk)
 

@@ -35,8 +35,9 @@ def field(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.text(min_size=kind.min_length or 0, max_size=kind.max_length)
         case inspect.StrType():
             return SEGMENTS
-        case inspect.ListType():
-            return st.lists(field(kind.item_type), max_size=4)
+        case inspect.ListType() | inspect.VarTupleType():
+            several = st.lists(field(kind.item_type), max_size=4)
+            return several if isinstance(kind, inspect.ListType) else several.map(tuple)
         case inspect.StructType():
             return struct(kind.cls)
     raise NotImplementedError(kind)

@@ -35,6 +35,7 @@ BEYOND_JSON_SCHEMA = {
     "delivery.invalid_field.promise-without-time",
     "delivery.invalid_field.promise-without-zone",
     "purchase.invalid_field.time-without-zone",
+    "review.invalid_field.requested-without-zone",
     "score.invalid_field.as-of-without-zone",
     "subscription.invalid_field.term-end-a-date",
     "survey.invalid_field.ces1-above",

@@ -118,6 +118,9 @@ def test_customer_id_in_the_reserved_range_is_refused(event_type: str) -> None:
     [
         ("purchase", "amount", 0, 1_000_000_000),
         ("purchase", "items", 1, 1_000_000),
+        ("delivery", "items", 1, 1_000_000),
+        ("delivery", "value", 0, 1_000_000_000),
+        ("delivery", "freight", 0, 1_000_000_000),
         ("refund", "amount", 0, 1_000_000_000),
         ("payment", "amount", 0, 1_000_000_000),
         ("recovery", "amount", 0, 1_000_000_000),
@@ -166,9 +169,17 @@ def test_promise_needs_its_time_and_nothing_else_does() -> None:
     assert not accepted(wire("delivery", status="promised"))
     assert not accepted(wire("delivery", status="promised", promised_at=None))
     assert accepted(wire("delivery", status="promised", promised_at=TIME))
-    for status in ("arrived", "failed"):
+    for status in ("shipped", "arrived", "failed"):
         assert accepted(wire("delivery", status=status))
         assert accepted(wire("delivery", status=status, promised_at=TIME))
+
+
+@pytest.mark.parametrize("sellers", [["s"] * 101, ["s", ""], [1], "s", {}])
+def test_sellers_of_a_delivery_are_a_list_of_ids(sellers: object) -> None:
+    """At most 100 of them, each an id; an empty list says that nobody is known."""
+    assert not accepted(wire("delivery", seller_ids=sellers))
+    for good in ([], ["s"] * 100, None):
+        assert accepted(wire("delivery", seller_ids=good))
 
 
 TIMES = [
@@ -176,6 +187,8 @@ TIMES = [
     ("delivery", "promised_at"),
     ("ticket", "due_at"),
     ("subscription", "term_end"),
+    ("survey", "requested_at"),
+    ("review", "requested_at"),
 ]
 
 

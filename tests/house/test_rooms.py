@@ -27,7 +27,7 @@ def test_map_names_every_room() -> None:
 
 def test_every_file_of_a_room_is_in_its_readme() -> None:
     """A room's README names each of its files; the commands of `cli` are named by `COMMANDS`."""
-    commands = {ROOT / "stream/cli" / f"{command.name.replace('-', '_')}.py" for command in COMMANDS}
+    commands = {ROOT / "stream/cli" / f"{command.module}.py" for command in COMMANDS}
     placed = [path for path in python("stream") if path.parent != ROOT / "stream"]
     unnamed = [
         path

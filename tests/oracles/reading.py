@@ -87,6 +87,10 @@ def money(v: Any) -> bool:
     return isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1e9
 
 
+def many(check: Check, most: int) -> Check:
+    return lambda v: isinstance(v, list) and len(v) <= most and all(map(check, v))
+
+
 def time(v: Any) -> bool:
     return moment_ms(v) is not None
 
@@ -117,9 +121,13 @@ OWN: dict[str, dict[str, tuple[Check, Any]]] = {
     },
     "delivery": {
         "delivery_id": (IDENT, REQUIRED),
-        "status": (one_of("promised", "arrived", "failed"), REQUIRED),
+        "status": (one_of("promised", "shipped", "arrived", "failed"), REQUIRED),
         "promised_at": (time, None),
         "order_id": (IDENT, None),
+        "items": (whole(1, 1_000_000), None),
+        "seller_ids": (many(IDENT, 100), None),
+        "value": (money, None),
+        "freight": (money, None),
     },
     "ticket": {
         "ticket_id": (IDENT, REQUIRED),
@@ -132,8 +140,14 @@ OWN: dict[str, dict[str, tuple[Check, Any]]] = {
         "instrument": (one_of("nps", "csat", "ces1", "ces2"), REQUIRED),
         "score": (whole(0, 10), REQUIRED),
         "survey_id": (IDENT, None),
+        "requested_at": (time, None),
     },
-    "review": {"rating": (whole(1, 5), REQUIRED), "product_id": (IDENT, None), "order_id": (IDENT, None)},
+    "review": {
+        "rating": (whole(1, 5), REQUIRED),
+        "product_id": (IDENT, None),
+        "order_id": (IDENT, None),
+        "requested_at": (time, None),
+    },
     "engagement": {
         "kind": (
             one_of(

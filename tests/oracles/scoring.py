@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from stream.model.parameters import Parameters
+from stream.model.parameters import Contract, Mbg, Parameters, Risk
 from tests.oracles.memory import CAUSES, DAY_MS, LANDMARK_MS, Memory
 from tests.oracles.reading import FIRST_MS
 
@@ -24,6 +24,7 @@ DIMENSION = {
     "delivery_overdue": "reliability",
     "ticket_overdue": "responsiveness",
 }
+MONTH_DAYS = 30.4375
 FAILURES = {"delivery", "ticket", "complaint", "incident", "breach", "delivery_overdue", "ticket_overdue"}
 
 
@@ -84,7 +85,11 @@ def _trust(memory: Memory, now_ms: int, p: Parameters) -> tuple[float, float, fl
 def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) -> float | None:
     latest, risk = memory.latest, p.risk
     ended, cancel, renewed = latest.get("ended", 0), latest.get("cancel", 0), latest.get("renewed", 0)
-    if ended or cancel or renewed:
+    weights: Risk | Contract = risk
+    if (ended or cancel or renewed) and p.churn.contract:
+        weights = p.churn.contract
+        log_odds = _log_odds_of_contract(memory, now_ms, weights, p.churn.horizon_days)
+    elif ended or cancel or renewed:
         term_end = latest.get("term_end", 0)
         until_ms = now_ms + p.churn.horizon_days * DAY_MS
         log_odds = risk.subscription_base
@@ -95,27 +100,77 @@ def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) 
         if ended > renewed:
             log_odds += risk.subscription_ended
     elif memory.days:
-        log_odds = _log_odds_of_silence(memory.days, now_ms, p)
+        log_odds = _log_odds_of_silence(memory, now_ms, p)
     else:
         return None
     overdue = sum(promise.overdue(now_ms, p) > 0.0 for promise in memory.promises.values())
     failures = memory.payment_failures * _decay(now_ms, p.statistics.payment_failure_days)
-    log_odds += risk.trust_per_50_points * (100.0 * p.trust.base_rate - unrecovered) / 50.0
-    log_odds += risk.overdue_promise * min(overdue, 3)
-    log_odds += risk.payment_failure * min(failures, 3.0)
-    log_odds += risk.engagement_fall * _halvings(memory, now_ms, p)
+    log_odds += weights.trust_per_50_points * (100.0 * p.trust.base_rate - unrecovered) / 50.0
+    log_odds += weights.overdue_promise * min(overdue, 3)
+    log_odds += weights.payment_failure * min(failures, 3.0)
+    log_odds += weights.engagement_fall * _halvings(memory, now_ms, p)
     if latest.get("unsubscribed", 0) > latest.get("resubscribed", 0):
-        log_odds += risk.unsubscribed
+        log_odds += weights.unsubscribed
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 
-def _log_odds_of_silence(days: set[int], now_ms: int, p: Parameters) -> float:
-    """MBG/NBD: log-odds of no purchase within the horizon."""
-    m = p.churn.mbg
+def _log_odds_of_contract(memory: Memory, now_ms: int, c: Contract, horizon_days: int) -> float:
+    """Shifted-beta-geometric at the tenure that counts, and what the term and the customer said."""
+
+    def ends(t: float) -> float:
+        h = horizon_days / MONTH_DAYS
+        stays = math.lgamma(c.beta + t + h) - math.lgamma(c.beta + t)
+        stays += math.lgamma(c.alpha + c.beta + t) - math.lgamma(c.alpha + c.beta + t + h)
+        stays = min(stays, -1e-12)
+        return max(-15.0, min(15.0, math.log(-math.expm1(stays)) - stays))
+
+    latest = memory.latest
+    second_now = (now_ms - FIRST_MS) / 1000.0 + 1.0
+    renewed, term_end = latest.get("renewed", 0), latest.get("term_end", 0)
+    log_odds, counted = c.base + ends(0.0), second_now
+    if 0 < renewed < term_end:
+        log_odds += c.term_length * math.log1p(max(term_end - renewed, 86_400.0) / (MONTH_DAYS * 86_400.0))
+    known = term_end > renewed and (c.renewals_reported or term_end > second_now)
+    if known:
+        waiting = (term_end - second_now) / 86_400.0
+        counted = min(second_now, max(term_end - horizon_days * 86_400.0, renewed))
+        if waiting > horizon_days:
+            log_odds += c.term_beyond + c.bound_longer * math.log(waiting / horizon_days)
+        else:
+            log_odds += c.term_ends
+            if renewed:
+                length = max((term_end - renewed) / 86_400.0, 1.0)
+                log_odds += c.further_ends * math.log1p((horizon_days - max(waiting, 0.0)) // length)
+            if waiting < -c.grace_days:
+                log_odds += c.term_passed
+    if latest.get("cancel", 0) > renewed:
+        log_odds += c.cancel_requested
+    if latest.get("ended", 0) > renewed:
+        return log_odds + c.ended
+    tenure = max(counted - memory.first_s, 0.0) / (MONTH_DAYS * 86_400.0)
+    return log_odds + c.tenure * (ends(tenure) - ends(0.0))
+
+
+def _log_odds_of_silence(memory: Memory, now_ms: int, p: Parameters) -> float:
+    """Log-odds of no purchase within the horizon: MBG/NBD's, or the layer's where there is one."""
+    days, h = memory.days, p.churn.horizon_days / 7.0
     first, last, x = min(days), max(days), len(days) - 1
-    t_x = (last - first) / 7.0
-    age = max((now_ms - FIRST_MS) / DAY_MS - first, last - first) / 7.0
-    h = p.churn.horizon_days / 7.0
+    age = max((now_ms - FIRST_MS) / DAY_MS - first, last - first)
+    t_x, m, layer = last - first, p.churn.mbg, p.churn.layer
+    if layer is None:
+        return _mbg_log_odds(x, t_x / 7.0, age / 7.0, h, m)
+    c, u = layer.coefficient, layer.usual
+    log_odds = c.recency * math.log(1.0 + age - t_x) + c.frequency * math.log(1.0 + x)
+    log_odds += c.age * math.log(7.0 + age)
+    log_odds += c.amount * math.log(1.0 + sum(memory.amounts.values()) / 10_000.0 / len(days))
+    log_odds += c.mbg * _mbg_log_odds(x, t_x / 7.0, age / 7.0, h, m)
+    alpha, shape = layer.nbd.alpha + age / 7.0, layer.nbd.r + x
+    log_none = shape * math.log(alpha / (alpha + h))
+    log_odds += c.nbd * (log_none - math.log(1.0 - math.exp(log_none)))
+    return layer.base + log_odds - (u.frequency + u.silence + u.age + u.amount)
+
+
+def _mbg_log_odds(x: int, t_x: float, age: float, h: float, m: Mbg) -> float:
     dead = math.log(m.a / (m.b + x)) + (m.r + x) * math.log((m.alpha + age) / (m.alpha + t_x))
     alive = 1.0 / (1.0 + math.exp(dead)) if dead < 700.0 else math.exp(-dead)
     buys = alive * (1.0 - ((m.alpha + age) / (m.alpha + age + h)) ** (m.r + x))

@@ -4,15 +4,30 @@ from typing import Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.codec import decode_alert, decode_score
 from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import FileRecord, Pipeline
+from tests.contracts import CONTRACT
 from tests.oracles import Oracle, alert_differences, score_differences, table_differences
 from tests.strategies import DAY_MS, START_MS, Body, bodies, records, splits
 
 PARAMETERS, RULES = parameters.load(), rules.load()
+LAYERED = parameters.parse(
+    parameters.SHIPPED.read_text(encoding="utf-8")
+    + """
+[churn.layer]
+horizon_days = 182
+history_days = 273
+base = 1.04
+coefficient = { recency = 0.11, frequency = -0.95, age = 0.18, amount = -0.085, mbg = 0.28, nbd = 0.046 }
+usual = { frequency = -0.52, silence = 1.03, age = 0.96, amount = -0.28 }
+nbd = { r = 0.385, alpha = 12.07 }
+"""
+)
+FITTED = replace(LAYERED, churn=replace(LAYERED.churn, contract=CONTRACT))
 HELD = rules.parse(
     rules.SHIPPED.read_text(encoding="utf-8").replace("due_hours", "hold_hours = 30\ndue_hours")
 )
@@ -20,10 +35,15 @@ Clock = Literal["wall", "event"]
 
 
 def run(
-    source: list[FileRecord], runs: list[slice], clock: Clock, law: rules.Rules, sweeps: bool
+    source: list[FileRecord],
+    runs: list[slice],
+    clock: Clock,
+    law: rules.Rules,
+    model: parameters.Parameters,
+    sweeps: bool,
 ) -> list[str]:
     """Every difference between pipeline and oracle on one history, in these runs."""
-    pipeline, oracle = Pipeline(PARAMETERS, law, clock), Oracle(PARAMETERS, law)
+    pipeline, oracle = Pipeline(model, law, clock), Oracle(model, law)
     table = pipeline.new_table()
     scores, alerts, invalid = [], [], 0
     for number, part in enumerate(runs):
@@ -53,6 +73,7 @@ def run(
     data=st.data(),
     clock=st.sampled_from(["wall", "event"]),
     law=st.sampled_from([RULES, HELD]),
+    model=st.sampled_from([PARAMETERS, FITTED]),
     sweeps=st.booleans(),
 )
 @settings(max_examples=200)
@@ -62,11 +83,12 @@ def test_every_score_alert_and_row_is_the_oracles(
     data: st.DataObject,
     clock: Clock,
     law: rules.Rules,
+    model: parameters.Parameters,
     sweeps: bool,
 ) -> None:
-    """Any history with duplicates near and far, cut anywhere, swept or not, both clocks: no difference."""
+    """Any history with duplicates near and far, cut anywhere, swept or not, both clocks and models."""
     for origin, place in again:
         history.insert(place % len(history), history[origin % len(history)])
     source = records(history)
     runs = data.draw(splits(len(source)))
-    assert run(source, runs, clock, law, sweeps) == []
+    assert run(source, runs, clock, law, model, sweeps) == []

@@ -187,6 +187,6 @@ def test_help_of_a_command_shows_how(tmp_path: Path, command: Command) -> None:
 
 def test_every_command_has_its_file() -> None:
     """What the help lists is there, under its own name, once."""
-    names = [command.name.replace("-", "_") for command in COMMANDS]
+    names = [command.module for command in COMMANDS]
     assert len(set(names)) == len(names)
     assert set(names) <= {path.stem for path in (ROOT / "stream" / "cli").glob("*.py")}

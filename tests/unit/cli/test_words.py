@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from stream.cli.demo_account import Chains
+from stream.cli.sentences import reason_words, reasons_words
 from stream.cli.times import parse_time, shown
-from stream.cli.words import CHURN_WORDS, TRUST_WORDS, reason_words, reasons_words
+from stream.cli.words import CHURN_WORDS, TRUST_WORDS
 from stream.errors import ConfigError
 from stream.model.risk import TERMS
 from stream.model.trust import ALL_CAUSES

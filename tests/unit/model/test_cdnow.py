@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from stream.model.churn import log_p_alive, p_no_purchase
+from stream.model.btyd import log_p_alive, p_no_purchase
 from stream.model.columns import Floats
 from stream.model.parameters import Mbg
 

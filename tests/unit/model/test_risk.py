@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from msgspec.structs import replace
 from scipy.special import logit
 
 from stream.model import parameters
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY
 from stream.model.risk import TERMS, RiskFacts, churn_risk
+from tests.contracts import CONTRACT
 
 SHIPPED = parameters.load()
+FITTED = replace(SHIPPED, churn=replace(SHIPPED.churn, contract=CONTRACT))
 NOW_DAY = 13_000
 NOW_MS = EPOCH_1990_MS + NOW_DAY * MS_PER_DAY
 N = 5
@@ -29,6 +32,7 @@ FACTS = st.builds(
     purchase_days=column(st.integers(0, 60), np.int64),
     first_day=column(st.integers(10_000, 11_000), np.float64),
     last_day=column(st.integers(11_000, NOW_DAY), np.float64),
+    amount_e4=column(st.integers(0, 10**12), np.int64),
     overdue=column(st.integers(0, 9), np.int64),
     payment_failures=column(st.floats(0, 9), np.float64),
     engagement_short=column(st.floats(0, 90), np.float64),
@@ -38,6 +42,8 @@ FACTS = st.builds(
     cancel_requested=BOOLS,
     ended=BOOLS,
     term_end_ms=column(st.sampled_from([0, NOW_MS - 1, NOW_MS + 10**9, NOW_MS + 10**12]), np.int64),
+    first_ms=column(st.sampled_from([0, NOW_MS - 10**11, NOW_MS - 10**9, NOW_MS + 10**8]), np.int64),
+    renewed_ms=column(st.sampled_from([0, NOW_MS - 10**10, NOW_MS - 10**8]), np.int64),
 )
 
 
@@ -58,10 +64,10 @@ def risk_of(trust: float = 50.0, **changes: Any) -> float:
     return float(churn_risk(regular(**changes), np.array([trust]), NOW_MS, SHIPPED).churn_risk[0])
 
 
-@given(facts=FACTS, trust=column(st.floats(0, 100), np.float64))
-def test_terms_sum_to_the_log_odds(facts: RiskFacts, trust: Any) -> None:
+@given(facts=FACTS, trust=column(st.floats(0, 100), np.float64), model=st.sampled_from([SHIPPED, FITTED]))
+def test_terms_sum_to_the_log_odds(facts: RiskFacts, trust: Any, model: parameters.Parameters) -> None:
     """The contributions of a risk sum to its log-odds; an absent risk has none."""
-    scores = churn_risk(facts, trust, NOW_MS, SHIPPED)
+    scores = churn_risk(facts, trust, NOW_MS, model)
     known = ~np.isnan(scores.churn_risk)
     total = scores.contributions.sum(axis=1)
     inside = known & (np.abs(total) < 15.0)
@@ -131,6 +137,23 @@ def test_contract_replaces_the_purchase_model() -> None:
     over = risk_of(contractual=True, ended=True)
     assert base < ends < asked < over
     assert risk_of(contractual=True, term_end_ms=NOW_MS + 10**12) == base
+
+
+def test_fitted_contract_touches_subscribers_alone() -> None:
+    """With a fitted contract a buyer's risk is what it was, and a subscriber has weights of its own."""
+    trust = np.array([30.0])
+    signs: dict[str, Any] = {"overdue": 1, "payment_failures": 1.0, "unsubscribed": True}
+    shipped, fitted = (
+        churn_risk(regular(**signs), trust, NOW_MS, model).contributions for model in (SHIPPED, FITTED)
+    )
+    assert shipped.tolist() == fitted.tolist()
+    terms = churn_risk(regular(**signs, contractual=True), trust, NOW_MS, FITTED).contributions[0]
+    of = dict(zip(TERMS, terms.tolist(), strict=True))
+    assert of["trust"] == pytest.approx(CONTRACT.trust_per_50_points * 20.0 / 50.0)
+    assert of["overdue_promises"] == CONTRACT.overdue_promise
+    assert of["payment_failures"] == CONTRACT.payment_failure
+    assert of["unsubscribed"] == CONTRACT.unsubscribed
+    assert of["newcomer"] == of["frequency"] == of["silence"] == 0.0
 
 
 def test_nothing_bought_and_no_contract_is_absent() -> None:

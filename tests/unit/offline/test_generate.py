@@ -16,9 +16,9 @@ from schemas.codec import decode_interaction, encode
 from schemas.interaction import SCALES, TYPES, Event, Interaction, Purchase, Review, Survey
 from stream.alerts import rules
 from stream.model import parameters
-from stream.offline.evaluate import auc
 from stream.offline.generate import UNPLANTED, History, generate
 from stream.offline.live import live
+from stream.offline.metrics import auc
 from stream.offline.replay import replay
 from stream.offline.trouble import TROUBLES
 from stream.offline.truth import truth_csv

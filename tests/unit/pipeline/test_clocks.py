@@ -104,3 +104,11 @@ def test_empty_step_does_nothing() -> None:
     for pipeline in (WALL, EVENT):
         effects = pipeline.step(pipeline.new_table(), [], END_MS)
         assert effects == Effects()
+
+
+def test_nobody_has_no_scores() -> None:
+    """An empty partition is scored like any other: nothing comes out."""
+    keys, scores = WALL.scores(WALL.new_table(), END_MS)
+    assert keys == []
+    assert scores.trust.trust.shape == (0,)
+    assert scores.risk.contributions.shape[0] == 0

@@ -1,0 +1,1 @@
+"""Files that others wrote (CSV, plain columns) to interactions, by a mapping that is data, not code."""

@@ -1,0 +1,230 @@
+"""When somebody bought or signed, as flat arrays; and what became of whom after an origin.
+
+Conventions:
+    Customers are numbered in the order of first appearance, times are epoch ms. Events are decoded and
+    refused by the pipeline's own decoder. Duplicates stay: whether somebody bought, and when a contract was
+    last renewed, does not depend on them.
+
+Outcome of a customer who buys: no purchase in (origin, origin + horizon]. Of one with a contract (any
+subscription event): at the end of the horizon it is cancelled, expired, or its term has run out without a
+renewal.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.interaction import Interaction, Purchase, Subscription
+from stream.model.columns import MS_PER_DAY
+from stream.pipeline import DeadLetter, Effects, FileRecord
+from stream.pipeline.decode import decode
+from stream.pipeline.times import epoch_ms
+
+__all__ = ["GRACE_DAYS", "Contracts", "Outcome", "Timeline", "outcome", "read_timeline"]
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+BATCH = 5_000
+TOLD = 3  # refused lines that are told one by one; all are counted
+GRACE_DAYS = 31
+"""A term that ran out so shortly before the origin may still be renewed; earlier is an end."""
+
+STATUSES = ("started", "renewed", "cancel_requested", "cancelled", "expired")
+BEGINS, ENDS = (0, 1), (3, 4)
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Purchases and contract steps of a file, by time; everything else is only counted.
+
+    Attributes:
+        keys: customer ids.
+        buyer: (p,) customer of each purchase, `bought_ms` its time.
+        holder: (c,) customer of each contract step, `stepped_ms` its time, `status` index into `STATUSES`,
+            `term_end_ms` the end of term it names, 0 if none.
+        n_events: valid lines.
+        first_ms: earliest event of any type; 0 without events.
+        last_ms: latest.
+        causes: refused lines by cause.
+        refused: the first three of them, as (line, cause, detail).
+    """
+
+    keys: list[bytes]
+    buyer: Ints
+    bought_ms: Ints
+    holder: Ints
+    stepped_ms: Ints
+    status: Ints
+    term_end_ms: Ints
+    n_events: int = 0
+    first_ms: int = 0
+    last_ms: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    refused: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def until(self, time_ms: int) -> "Timeline":
+        """The same file as it was then: later purchases and steps are not in the result at all."""
+        p, c = self.bought_ms <= time_ms, self.stepped_ms <= time_ms
+        return Timeline(
+            self.keys,
+            self.buyer[p],
+            self.bought_ms[p],
+            self.holder[c],
+            self.stepped_ms[c],
+            self.status[c],
+            self.term_end_ms[c],
+            first_ms=self.first_ms,
+            last_ms=min(self.last_ms, time_ms),
+        )
+
+    @property
+    def is_contractual(self) -> Bools:
+        """(customers,) any subscription event."""
+        return np.bincount(self.holder, minlength=len(self.keys)) > 0
+
+    @property
+    def has_bought(self) -> Bools:
+        """(customers,) any purchase."""
+        return np.bincount(self.buyer, minlength=len(self.keys)) > 0
+
+
+@dataclass(slots=True)
+class Contracts:
+    """Contracts of all customers at a time; arrays (customers,), 0 where never.
+
+    Attributes:
+        begun_ms: latest start or renewal.
+        ended_ms: latest cancellation or expiry.
+        term_end_ms: latest known end of term.
+    """
+
+    begun_ms: Ints
+    ended_ms: Ints
+    term_end_ms: Ints
+
+    @staticmethod
+    def of(cut: Timeline) -> "Contracts":
+        """As the live row merges them: maxima, so that order does not matter."""
+        n = len(cut.keys)
+        latest = [np.zeros(n, np.int64) for _ in range(3)]
+        chosen = (np.isin(cut.status, BEGINS), np.isin(cut.status, ENDS), cut.term_end_ms > 0)
+        for into, which, values in zip(
+            latest, chosen, (cut.stepped_ms, cut.stepped_ms, cut.term_end_ms), strict=True
+        ):
+            np.maximum.at(into, cut.holder[which], values[which])
+        return Contracts(*latest)
+
+    def is_over(self, time_ms: int, grace_days: int = 0) -> Bools:
+        """Ended, or the term ran out more than the grace before `time_ms` and nobody renewed it."""
+        ran_out = (self.term_end_ms > 0) & (self.term_end_ms <= time_ms - grace_days * MS_PER_DAY)
+        return (self.ended_ms > self.begun_ms) | (ran_out & (self.begun_ms < self.term_end_ms))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the customers known at an origin; arrays (customers,).
+
+    Attributes:
+        buys: bought by then and has no contract: judged by purchases.
+        contractual: has a contract that was not over: judged by it.
+        churned: of those two; False elsewhere.
+        n_over: customers left out, their contract was over before the origin.
+    """
+
+    buys: Bools
+    contractual: Bools
+    churned: Bools
+    n_over: int
+
+    @property
+    def judged(self) -> Bools:
+        """Whoever can churn."""
+        return self.buys | self.contractual
+
+
+def outcome(timeline: Timeline, origin_ms: int, horizon_ms: int) -> Outcome:
+    """What became of whom in (origin, origin + horizon]; who is judged depends on what was known then."""
+    end_ms = origin_ms + horizon_ms
+    before, by_end = timeline.until(origin_ms), timeline.until(end_ms)
+    known, n = before.is_contractual, len(timeline.keys)
+    over = known & Contracts.of(before).is_over(origin_ms, GRACE_DAYS)
+    buys = before.has_bought & ~known
+    again = np.bincount(by_end.buyer[by_end.bought_ms > origin_ms], minlength=n) > 0
+    contractual = known & ~over
+    gone = Contracts.of(by_end).is_over(end_ms)
+    return Outcome(buys, contractual, np.where(buys, ~again, contractual & gone), int(over.sum()))
+
+
+def read_timeline(
+    records: Iterable[FileRecord],
+    now_ms: int,
+    on_progress: Callable[[int], None] = lambda _n_records: None,
+) -> Timeline:
+    """Read a whole history once, in any order of its lines.
+
+    Args:
+        records: as `history.read` gives them.
+        now_ms: wall time, for the limit on events ahead of it.
+        on_progress: called with the number of records so far.
+    """
+    effects, reader, iterator = Effects(), _Reader(), iter(records)
+    while run := list(islice(iterator, BATCH)):
+        good = decode(run, now_ms, effects)
+        reader.add(good.keys, good.events, good.times_ms)
+        del effects.dead_letters[TOLD:]
+        on_progress(effects.n_records)
+    timeline = reader.done()
+    timeline.causes = effects.causes
+    timeline.refused = [_told(letter) for letter in effects.dead_letters]
+    return timeline
+
+
+class _Reader:
+    """Collects the arrays of a `Timeline`."""
+
+    def __init__(self) -> None:
+        self.number: dict[bytes, int] = {}
+        self.bought: list[tuple[int, int]] = []
+        self.stepped: list[tuple[int, int, int, int]] = []
+        self.n_events, self.first_ms, self.last_ms = 0, 0, 0
+
+    def add(self, keys: list[bytes], events: list[Interaction], times_ms: Ints) -> None:
+        if not len(times_ms):
+            return
+        earliest, latest = int(times_ms.min()), int(times_ms.max())
+        self.first_ms = min(self.first_ms, earliest) if self.n_events else earliest
+        self.last_ms = max(self.last_ms, latest)
+        self.n_events += len(events)
+        for key, event, time_ms in zip(keys, events, times_ms.tolist(), strict=True):
+            customer = self.number.setdefault(key, len(self.number))
+            if isinstance(event, Purchase):
+                self.bought.append((customer, time_ms))
+            elif isinstance(event, Subscription):
+                end_ms = 0 if event.term_end is None else int(epoch_ms([event.term_end])[0])
+                self.stepped.append((customer, time_ms, STATUSES.index(event.status), end_ms))
+
+    def done(self) -> Timeline:
+        bought = np.array(self.bought, np.int64).reshape(-1, 2)
+        steps = np.array(self.stepped, np.int64).reshape(-1, 4)
+        return Timeline(
+            list(self.number),
+            bought[:, 0],
+            bought[:, 1],
+            steps[:, 0],
+            steps[:, 1],
+            steps[:, 2],
+            steps[:, 3],
+            n_events=self.n_events,
+            first_ms=self.first_ms,
+            last_ms=self.last_ms,
+        )
+
+
+def _told(letter: DeadLetter) -> tuple[int, str, str]:
+    headers = {name.removeprefix("kizuna."): (value or b"").decode() for name, value in letter.headers}
+    return int(headers["offset"]), headers["cause"], headers["detail"]
