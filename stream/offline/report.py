@@ -25,7 +25,7 @@ table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:ta
 th,td{padding:6px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
 tr.ours td{font-weight:600}tr.ours td:first-child{color:var(--ours)}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:16px}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));gap:16px}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px}
 figcaption{font-size:13px;margin-top:6px}svg{width:100%;height:auto;display:block}
 svg text{font-size:11px;fill:var(--soft)}svg .axis,svg .key{font-size:12px;fill:var(--text)}

@@ -13,6 +13,7 @@ from schemas.codec import decode_alert
 from schemas.interaction import Interaction
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
+from stream.offline.contract_panel import contract_panel_of
 from stream.offline.leadtime import Episode, episodes
 from stream.offline.panel import Panel, day_of, panel_of
 from stream.offline.truth import Truth
@@ -102,12 +103,16 @@ class Walk:
         return risk
 
     def panel(self, until_ms: int) -> Panel:
-        """Purchases up to a time, and nothing else of the file.
+        """Purchases and contracts up to a time, and nothing else of the file.
 
         It ends with the day of that time even if nothing happened on it: the file goes on, so it was silent.
         """
-        panel = panel_of(self._events(until_ms))
-        return dataclasses.replace(panel, last_day=max(panel.last_day, day_of(until_ms)))
+        panel, day = panel_of(self._events(until_ms)), day_of(until_ms)
+        contracts = None
+        if len(panel.contractual):
+            steps = contract_panel_of(e for e in self._events(until_ms) if e.customer_id in panel.contractual)
+            contracts = dataclasses.replace(steps, last_day=day)
+        return dataclasses.replace(panel, last_day=day, contracts=contracts)
 
     def _events(self, until_ms: int) -> Iterator[Interaction]:
         for run in _runs(each for each in self._read() if each.timestamp <= until_ms):
