@@ -108,9 +108,9 @@ class Walk:
         It ends with the day of that time even if nothing happened on it: the file goes on, so it was silent.
         """
         panel, day = panel_of(self._events(until_ms)), day_of(until_ms)
-        contracts = None
-        if len(panel.contractual):
-            steps = contract_panel_of(e for e in self._events(until_ms) if e.customer_id in panel.contractual)
+        who, contracts = panel.contractual, None
+        if who:  # their events once more, and only theirs: nobody else's need to be held
+            steps = contract_panel_of(each for each in self._events(until_ms) if each.customer_id in who)
             contracts = dataclasses.replace(steps, last_day=day)
         return dataclasses.replace(panel, last_day=day, contracts=contracts)
 

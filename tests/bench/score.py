@@ -71,6 +71,8 @@ def invented(n: int) -> Facts:
         cancel_requested=chance.random(n) < 0.01,
         ended=chance.random(n) < 0.01,
         term_end_ms=np.zeros(n, np.int64),
+        first_ms=EPOCH_1990_MS + (first * MS_PER_DAY).astype(np.int64),
+        renewed_ms=np.zeros(n, np.int64),
     )
     return Facts(evidence, evidence[:, ::-1].copy(), risk)
 
