@@ -14,7 +14,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from stream.errors import ConfigError
-from stream.model.parameters import Mbg, Parameters
+from stream.model.parameters import Mbg, Parameters, Spend
 from stream.offline.fit_btyd import (
     PRIOR,
     Histories,
@@ -129,7 +129,17 @@ def fit(
     layer = _layer(panel, until_day, horizon_days, now, chosen, len(rfm), warnings, report, on_progress)
     if layer is not None:
         churn = replace(churn, layer=layer.layer)
-    return _done(replace(base, churn=churn), warnings, report)
+    derived = replace(base.derived, spend=_spend(panel, report))
+    return _done(replace(base, churn=churn, derived=derived), warnings, report)
+
+
+def _spend(panel: Panel, report: dict[str, Any]) -> Spend | None:
+    """Gamma-Gamma for the lifetime value; None if it has no mean, or if the data have several currencies."""
+    found = report["models"].get("gamma_gamma")
+    if found is None or not found["converged"] or len(panel.reading.currencies) > 1:
+        return None
+    given = found["parameters"]
+    return Spend(**given) if 1.0 < given["q"] <= 1e6 and given["p"] <= 1e6 else None
 
 
 def shown_day(day: int) -> str:

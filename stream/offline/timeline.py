@@ -7,7 +7,7 @@ Conventions:
 
 Outcome of a customer who buys: no purchase in (origin, origin + horizon]. Of one with a contract (any
 subscription event): at the end of the horizon it is cancelled, expired, or its term has run out without a
-renewal.
+renewal; the latter not in a file that never tells of a renewal, such as a table of customers at one date.
 """
 
 from collections import Counter
@@ -92,6 +92,13 @@ class Timeline:
         """(customers,) any purchase."""
         return np.bincount(self.buyer, minlength=len(self.keys)) > 0
 
+    @property
+    def tells_renewals(self) -> bool:
+        """Some contract began, or was renewed, more than once."""
+        begun = np.isin(self.status, BEGINS)
+        steps = np.unique(np.stack([self.holder[begun], self.stepped_ms[begun]]), axis=1)  # no duplicates
+        return bool((np.bincount(steps[0]) > 1).any()) if steps.size else False
+
 
 @dataclass(slots=True)
 class Contracts:
@@ -119,10 +126,14 @@ class Contracts:
             np.maximum.at(into, cut.holder[which], values[which])
         return Contracts(*latest)
 
-    def is_over(self, time_ms: int, grace_days: int = 0) -> Bools:
-        """Ended, or the term ran out more than the grace before `time_ms` and nobody renewed it."""
+    def is_over(self, time_ms: int, grace_days: int = 0, *, renewals: bool = True) -> Bools:
+        """Ended, or the term ran out more than the grace before `time_ms` and nobody renewed it.
+
+        Without `renewals`, in a file that never tells of any, a term that ran out is no end.
+        """
         ran_out = (self.term_end_ms > 0) & (self.term_end_ms <= time_ms - grace_days * MS_PER_DAY)
-        return (self.ended_ms > self.begun_ms) | (ran_out & (self.begun_ms < self.term_end_ms))
+        lapsed = ran_out & (self.begun_ms < self.term_end_ms) & renewals
+        return (self.ended_ms > self.begun_ms) | lapsed
 
 
 @dataclass(slots=True)
@@ -152,11 +163,12 @@ def outcome(timeline: Timeline, origin_ms: int, horizon_ms: int) -> Outcome:
     end_ms = origin_ms + horizon_ms
     before, by_end = timeline.until(origin_ms), timeline.until(end_ms)
     known, n = before.is_contractual, len(timeline.keys)
-    over = known & Contracts.of(before).is_over(origin_ms, GRACE_DAYS)
+    told = by_end.tells_renewals
+    over = known & Contracts.of(before).is_over(origin_ms, GRACE_DAYS, renewals=told)
     buys = before.has_bought & ~known
     again = np.bincount(by_end.buyer[by_end.bought_ms > origin_ms], minlength=n) > 0
     contractual = known & ~over
-    gone = Contracts.of(by_end).is_over(end_ms)
+    gone = Contracts.of(by_end).is_over(end_ms, renewals=told)
     return Outcome(buys, contractual, np.where(buys, ~again, contractual & gone), int(over.sum()))
 
 
