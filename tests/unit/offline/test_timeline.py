@@ -113,6 +113,19 @@ def test_contracts_leave_when_they_end_or_are_not_renewed() -> None:
     assert _outcome(timeline(events)).n_over == 2
 
 
+def test_where_no_renewal_is_ever_told_a_term_that_ran_out_is_no_end() -> None:
+    """A table of customers names one term and no renewal: only the ends it tells count, duplicates or not."""
+    events: list[Interaction] = [
+        step("stays", 10, "started", 60),
+        step("stays", 10, "started", 60),
+        step("leaves", 10, "started", 115),
+        step("leaves", 120, "cancelled"),
+    ]
+    assert judge(events) == {"stays": False, "leaves": True}
+    told = [*events, step("other", 10, "started", 40), step("other", 40, "renewed", 400)]
+    assert judge(told) == {"leaves": True, "other": False}
+
+
 def test_a_contract_outweighs_purchases() -> None:
     """Whoever has a contract is judged by it, as the live score does; one signed later changes nothing."""
     events: list[Interaction] = [
