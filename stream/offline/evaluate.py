@@ -4,13 +4,14 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import numpy as np
-from msgspec.structs import replace
 
 from schemas.codec import encode
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
 from stream.offline import cdnow
+from stream.offline.fit import fit
 from stream.offline.metrics import auc, brier
+from stream.offline.panel import day_of, panel_of
 from stream.pipeline import FileRecord, Pipeline
 
 __all__ = ["ORIGIN", "ChurnTest", "cdnow_39_39"]
@@ -42,18 +43,20 @@ class ChurnTest(NamedTuple):
 def cdnow_39_39(parameters: Parameters, rules: Rules) -> ChurnTest:
     """CDNOW's sample, 39 weeks to learn a customer and 39 to be judged, through the live `Pipeline`.
 
-    Churn here: no purchase in the 39 weeks after `ORIGIN`. Only the horizon of the parameters is changed.
+    Churn here: no purchase in the 39 weeks after `ORIGIN`. The risk is fitted to the first 39 weeks, as
+    `kizuna fit` does; all else is as in the parameters.
     """
-    horizon = replace(parameters.churn, horizon_days=HORIZON_DAYS)
-    pipeline = Pipeline(replace(parameters, churn=horizon), rules, clock="event")
     origin_ms = int(datetime(ORIGIN.year, ORIGIN.month, ORIGIN.day, tzinfo=UTC).timestamp() * 1000)
-    before, after = [], set()
+    before, known, after = [], [], set()
     for number, sale in enumerate(cdnow.interactions(name="sample")):
         if sale.occurred_at.date() > ORIGIN:
             after.add(sale.customer_id)
         else:
+            known.append(sale)
             key = sale.customer_id.encode()
             before.append(FileRecord("cdnow", 0, number, origin_ms, key, encode(sale)))
+    fitted = fit(panel_of(known), day_of(origin_ms), HORIZON_DAYS, parameters, references=False).parameters
+    pipeline = Pipeline(fitted, rules, clock="event")
     table = pipeline.new_table()
     pipeline.step(table, before, origin_ms)
     keys, scores = pipeline.scores(table, origin_ms)

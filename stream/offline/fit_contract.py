@@ -165,7 +165,7 @@ def _fitted(
         if name != "base" and np.ptp(column) < 1e-9
     ]
     weights = dict(zip(WEIGHTS, np.clip(found.weights, -LIMIT, LIMIT).tolist(), strict=True))
-    contract = replace(prior, alpha=shape.alpha, beta=shape.beta, **weights)
+    contract = replace(prior, alpha=float(shape.alpha), beta=float(shape.beta), **weights)
     return ContractFit(contract, warnings, report | _numbers(shape, found, weights, kept, prior))
 
 
