@@ -116,7 +116,7 @@ def _difference(result: Result) -> str:
     three = result.ours_minus_this.get("auc")
     if three is None or not math.isfinite(three[0]):
         return ""
-    return f"{three[0]:+.4f} [{three[1]:+.3f}, {three[2]:+.3f}]"
+    return f"{three[0]:+.3f} [{three[1]:+.3f}, {three[2]:+.3f}]"
 
 
 def lead_lines(found: Backtest) -> list[str]:
