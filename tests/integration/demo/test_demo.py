@@ -40,6 +40,7 @@ def _adds_up(summary: dict[str, Any]) -> None:
     assert summary["kafka_version"].startswith("4.")
     assert summary["churn_auc"]["n"] == 2_357
     assert summary["churn_auc"]["kizuna"] == pytest.approx(0.784, abs=0.001)
+    assert summary["churn_auc"]["kizuna_unfitted"] == pytest.approx(0.760, abs=0.001)
     assert summary["churn_auc"]["recency"] == pytest.approx(0.771, abs=0.001)
 
 
