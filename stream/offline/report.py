@@ -6,7 +6,6 @@ from stream.offline import report_plots
 from stream.offline.backtest import OURS, Backtest, Fold
 from stream.offline.backtest_table import COLUMNS, cells, lead_lines, shown
 from stream.offline.metrics import N_BINS
-from stream.offline.origins import day_text
 
 __all__ = ["report_html"]
 
@@ -70,7 +69,7 @@ def report_html(found: Backtest, horizon_days: int, source: str) -> str:
 
 
 def _day(fold: Fold) -> str:
-    return day_text(fold.origin.scored_ms)
+    return fold.origin.text
 
 
 def _facts(fold: Fold, horizon_days: int) -> str:
