@@ -180,10 +180,10 @@ def contract_terms(facts: ContractFacts, now_ms: int, horizon_days: int, contrac
     h = horizon_days / MONTH_DAYS
     start = float(logit_ends(np.zeros(1), h, contract.alpha, contract.beta)[0])
     stays = logit_ends(tenure_months(facts, term, now_ms, horizon_days), h, contract.alpha, contract.beta)
-    parts = features(facts, term) * np.array([getattr(contract, name) for name in FEATURES])
+    seen, weights = features(facts, term), np.array([getattr(contract, name) for name in FEATURES])
     terms = np.empty((len(stays), len(CONTRACT_TERMS)))
     terms[:, 0] = contract.base + start
     terms[:, 1] = np.where(facts.ended, 0.0, contract.tenure * (stays - start))
-    terms[:, 2] = parts[:, :-2].sum(axis=1)
-    terms[:, 3] = parts[:, -2:].sum(axis=1)
+    terms[:, 2] = seen[:, :-2] @ weights[:-2]
+    terms[:, 3] = seen[:, -2:] @ weights[-2:]
     return terms
