@@ -70,7 +70,7 @@ def subscribed(facts: Facts) -> Facts:
         renewed_ms=since[0],
         term_end_ms=np.where(term_end > 0, since[1], 0),
     )
-    return Facts(facts.positive, facts.negative, risk)
+    return dataclasses.replace(facts, risk=risk)
 
 
 def invented(n: int) -> Facts:
