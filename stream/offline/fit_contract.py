@@ -262,7 +262,7 @@ def _rows(
     place = np.full(len(panel.keys), -1, np.int64)
     place[customers] = np.arange(len(customers))
     seen = known.of(place[result.customers])
-    contracts, now_ms = contract_facts(seen.risk), end_of(day)
+    contracts, now_ms = contract_facts(seen.risk, np.arange(len(result.customers))), end_of(day)
     term = term_state(contracts, now_ms, length, prior)
     level = trust_of(seen, base).unrecovered
     return _Rows(
