@@ -136,7 +136,9 @@ def outcome(timeline: Timeline, origin_ms: int, horizon_ms: int) -> Outcome:
     contractual = known & _runs(before, origin_ms)
     buys = before.has_bought & ~known
     again = np.bincount(by_end.buyer[by_end.bought_ms > origin_ms], minlength=n) > 0
-    churned = np.where(buys, ~again, contractual & ~_runs(by_end, end_ms))
+    # Nobody can tell of a term that ends after the data do whether it was renewed.
+    seen_ms = max(origin_ms, min(end_ms, timeline.last_ms))
+    churned = np.where(buys, ~again, contractual & ~_runs(by_end, seen_ms))
     return Outcome(buys, contractual, churned, int((known & ~contractual).sum()))
 
 

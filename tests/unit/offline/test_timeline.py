@@ -126,6 +126,19 @@ def test_where_no_renewal_is_ever_told_a_term_that_ran_out_is_no_end() -> None:
     assert judge(told) == {"leaves": True, "other": False}
 
 
+def test_a_term_that_ends_after_the_data_is_no_end() -> None:
+    """A file that stops before the horizon does says nothing of renewals that were due behind its end."""
+    events: list[Interaction] = [
+        step("renewed_before", 10, "started", 40),
+        step("renewed_before", 40, "renewed", 400),
+        step("due_later", 10, "started", 118),
+        step("left", 10, "started", 400),
+        step("left", 112, "cancelled"),
+    ]
+    assert judge(events) == {"renewed_before": False, "due_later": False, "left": True}
+    assert judge([*events, buys("somebody", 125)])["due_later"]
+
+
 def test_a_contract_outweighs_purchases() -> None:
     """Whoever has a contract is judged by it, as the live score does; one signed later changes nothing."""
     events: list[Interaction] = [
