@@ -1,0 +1,90 @@
+"""What scoring costs alone: facts in arrays -> trust, churn risk, all contributions; one thread's CPU time.
+
+Example: python -m tests.bench.score --rows 1000000
+
+With a fitted layer (CDNOW's) and without. Rows are scored in slices, as a sweep does; they fit a cache then.
+"""
+
+import argparse
+import sys
+import time
+
+import msgspec
+import numpy as np
+
+from stream.model import parameters
+from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY
+from stream.model.evidence import CAUSES, DERIVED_CAUSES
+from stream.model.parameters import Churn, Coefficients, Layer, Nbd, Parameters, Usual
+from stream.model.risk import RiskFacts
+from stream.model.score import Facts, score
+
+NOW_DAY = 13_000
+LAYER = Layer(
+    horizon_days=182,
+    history_days=273,
+    base=1.04,
+    coefficient=Coefficients(recency=0.11, frequency=-0.95, age=0.18, amount=-0.085, mbg=0.28, nbd=0.046),
+    usual=Usual(frequency=-0.52, silence=1.03, age=0.96, amount=-0.28),
+    nbd=Nbd(r=0.385, alpha=12.07),
+)
+
+
+def main() -> int:
+    """Measure and print one line per model and round; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.score", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="default 1,000,000")
+    parser.add_argument("--slice", type=int, default=5_000, help="rows at a time (default 5,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="default 3")
+    options = parser.parse_args()
+    facts = invented(options.rows)
+    shipped = parameters.load()
+    churn = Churn(horizon_days=LAYER.horizon_days, mbg=shipped.churn.mbg, layer=LAYER)
+    models = {"fitted layer": msgspec.structs.replace(shipped, churn=churn), "shipped MBG/NBD": shipped}
+    for _ in range(options.rounds):
+        for name, model in models.items():
+            print(
+                f"{name}: {_measure(facts, options.slice, model):.3f} s CPU for {options.rows:,} rows",
+                flush=True,
+            )
+    return 0
+
+
+def invented(n: int) -> Facts:
+    """Facts of n customers: two in three bought again, some evidence, a few promises and contracts."""
+    chance = np.random.default_rng(7)
+    evidence = chance.gamma(0.3, 2.0, (n, len(CAUSES) + len(DERIVED_CAUSES)))
+    days = chance.geometric(0.3, n)
+    first = NOW_DAY - chance.integers(1, 1500, n).astype(np.float64)
+    last = np.where(days > 1, first + (NOW_DAY - first) * chance.random(n), first).round()
+    risk = RiskFacts(
+        purchase_days=days,
+        first_day=first,
+        last_day=last,
+        amount_e4=(days * chance.gamma(2.0, 200_000.0, n)).astype(np.int64),
+        overdue=chance.integers(0, 8, n) // 7,
+        payment_failures=chance.gamma(0.1, 1.0, n),
+        engagement_short=chance.gamma(1.0, 3.0, n),
+        engagement_long=chance.gamma(1.0, 12.0, n),
+        unsubscribed=chance.random(n) < 0.05,
+        contractual=chance.random(n) < 0.05,
+        cancel_requested=chance.random(n) < 0.01,
+        ended=chance.random(n) < 0.01,
+        term_end_ms=np.zeros(n, np.int64),
+        first_ms=EPOCH_1990_MS + (first * MS_PER_DAY).astype(np.int64),
+        renewed_ms=np.zeros(n, np.int64),
+    )
+    return Facts(evidence, evidence[:, ::-1].copy(), risk)
+
+
+def _measure(facts: Facts, size: int, model: Parameters) -> float:
+    n, now_ms = len(facts.positive), EPOCH_1990_MS + NOW_DAY * MS_PER_DAY
+    slices = [facts.of(np.arange(start, min(start + size, n))) for start in range(0, n, size)]
+    began = time.thread_time()
+    for each in slices:
+        score(each, now_ms, model)
+    return time.thread_time() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main())
