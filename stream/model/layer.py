@@ -35,9 +35,9 @@ def drivers(
     """Log-odds of each driver before the usual ones are taken off; (n, 4)."""
     frequency = c.frequency * np.log1p(x)
     silence = c.recency * np.log1p(age - t_x)
+    last, weeks, h = t_x / WEEK, age / WEEK, horizon / WEEK
     for weight, model in ((c.mbg, mbg), (c.nbd, nbd)):
         if weight > 0.0:
-            last, weeks, h = t_x / WEEK, age / WEEK, horizon / WEEK
             fresh = logit_no_purchase(x, last, last, h, model)
             frequency += weight * fresh
             silence += weight * (logit_no_purchase(x, last, weeks, h, model) - fresh)

@@ -28,8 +28,8 @@ class Facts:
     negative: Floats
     risk: RiskFacts
 
-    def of(self, chosen: NDArray[np.int64]) -> "Facts":
-        """The facts of some of the customers."""
+    def of(self, chosen: NDArray[np.int64] | slice) -> "Facts":
+        """The facts of some of the customers; views if they are a slice."""
         return Facts(self.positive[chosen], self.negative[chosen], self.risk.of(chosen))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.model.columns import Floats
+from stream.model.columns import Floats, row_sums
 from stream.model.evidence import DIMENSION_OF
 from stream.model.parameters import Trust
 
@@ -60,8 +60,8 @@ def trust(positive: Floats, negative: Floats, parameters: Trust) -> TrustScores:
     good = positive * weights
     bad = negative * (weights * parameters.negative_weight)
     good[:, RECOVERY] = _capped_recovery(good, bad, base, prior)
-    alpha = good.sum(axis=1) + base * prior
-    beta = bad.sum(axis=1) + (1.0 - base) * prior
+    alpha = row_sums(good) + base * prior
+    beta = row_sums(bad) + (1.0 - base) * prior
     total = alpha + beta
     recovered = good[:, RECOVERY]
     return TrustScores(
@@ -82,7 +82,7 @@ def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Fl
     recovery restores satisfaction, it does not buy more than was lost; nor does it bring people back, so the
     churn risk is computed without it.
     """
-    failures = bad[:, FAILURES].sum(axis=1)
-    a = good.sum(axis=1) - good[:, RECOVERY] + base * prior
-    other = bad.sum(axis=1) - failures + (1.0 - base) * prior
+    failures = row_sums(bad[:, FAILURES])
+    a = row_sums(good) - good[:, RECOVERY] + base * prior
+    other = row_sums(bad) - failures + (1.0 - base) * prior
     return np.minimum(good[:, RECOVERY], a * failures / other)

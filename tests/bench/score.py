@@ -1,8 +1,8 @@
-"""What scoring costs alone: facts in arrays -> trust, churn risk and every contribution, one thread's CPU time.
+"""What scoring costs alone: facts in arrays -> trust, churn risk, every contribution; CPU time of a thread.
 
 Example: python -m tests.bench.score --rows 1000000
 
-With a fitted layer (CDNOW's) and without. Rows are scored in slices, as a sweep does; they fit a cache then.
+With a fitted layer (CDNOW's) and without. In slices, as a sweep does: they stay in a processor's cache.
 """
 
 import argparse
@@ -71,13 +71,15 @@ def invented(n: int) -> Facts:
         cancel_requested=chance.random(n) < 0.01,
         ended=chance.random(n) < 0.01,
         term_end_ms=np.zeros(n, np.int64),
+        first_ms=np.full(n, EPOCH_1990_MS),
+        renewed_ms=np.full(n, EPOCH_1990_MS),
     )
     return Facts(evidence, evidence[:, ::-1].copy(), risk)
 
 
 def _measure(facts: Facts, size: int, model: Parameters) -> float:
     n, now_ms = len(facts.positive), EPOCH_1990_MS + NOW_DAY * MS_PER_DAY
-    slices = [facts.of(np.arange(start, min(start + size, n))) for start in range(0, n, size)]
+    slices = [facts.of(slice(start, start + size)) for start in range(0, n, size)]
     began = time.thread_time()
     for each in slices:
         score(each, now_ms, model)
