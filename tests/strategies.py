@@ -58,6 +58,7 @@ def _ticket(time_ms: int, chance: random.Random, refs: int) -> Body:
         "status": chance.choice(["opened", "opened", "first_reply", "resolved", "reopened", "escalated"]),
         "priority": chance.choice([None, "low", "normal", "high", "urgent"]),
         "due_at": chance.choice([None, None, due]),
+        "channel": chance.choice([None, "phone", "EMAIL", "fax"]),
     }
 
 
@@ -73,7 +74,11 @@ def _survey(_: int, chance: random.Random, __: int) -> Body:
 
 
 OWN_FIELDS: dict[str, Make] = {
-    "purchase": _own(amount=[0, 0.1, 19.99, 250, 1e9], currency=["EUR"]),
+    "purchase": _own(
+        amount=[0, 0.1, 19.99, 250, 1e9],
+        currency=["EUR", "EUR", "EUR", "EUR", "jpy", "JPY", "1.5"],
+        channel=[None, "web", "Store", "fax"],
+    ),
     "refund": _own(amount=[5], currency=["EUR"], kind=["refund", "return"]),
     "delivery": _delivery,
     "ticket": _ticket,

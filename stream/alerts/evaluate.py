@@ -16,9 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.alerts.rules import Rule, Rules
-from stream.model.columns import day_number, seconds
+from stream.model.columns import EPOCH_1990_MS, Ints, day_number, seconds
 
-__all__ = ["ALERT_NAMESPACE", "State", "Transition", "Values", "alert_id", "evaluate", "open_rules"]
+__all__ = [
+    "ALERT_NAMESPACE",
+    "State",
+    "Transition",
+    "Values",
+    "alert_id",
+    "evaluate",
+    "open_rules",
+    "since_ms",
+]
 
 ALERT_NAMESPACE = UUID("6f1c8f6e-2f53-5c0b-9d0e-6b697a756e61")  # fixed for ever: ids must survive a replay
 MS_PER_HOUR = 3_600_000
@@ -72,6 +81,17 @@ def alert_id(customer_id: str, rule_id: str, episode: int) -> str:
     return str(uuid5(ALERT_NAMESPACE, f"{customer_id}|{rule_id}|{episode}"))
 
 
+def since_ms(store: NDArray[np.void] | np.void) -> Ints:
+    """When each slot's present state began, epoch ms, 0 = unused; shape (..., ALERT_SLOTS)."""
+    whole = store["alert_since_s"].astype(np.int64)
+    return np.where(whole > 0, (whole - 1) * 1000 + EPOCH_1990_MS + store["alert_since_ms"], 0)
+
+
+def _begin(store: NDArray[np.void], i: int, at: int, now_ms: int) -> None:
+    store["alert_since_s"][i, at] = seconds(np.array([now_ms]))[0]
+    store["alert_since_ms"][i, at] = now_ms % 1000
+
+
 def evaluate(store: NDArray[np.void], values: Values, rules: Rules, now_ms: int) -> list[Transition]:
     """Move every rule of n customers on; returns what must be published, in rule order.
 
@@ -83,13 +103,14 @@ def evaluate(store: NDArray[np.void], values: Values, rules: Rules, now_ms: int)
     """
     transitions: list[Transition] = []
     configured = [rule.key for rule in rules.rule]
+    began = since_ms(store)
     for rule in rules.rule:
         triggered, cleared = _conditions(rule, values)
         mine = store["alert_rule"] == rule.key
         has_slot = mine.any(axis=1)
         slot = mine.argmax(axis=1)
         state = np.where(has_slot, store["alert_state"][np.arange(len(store)), slot], State.NONE)
-        since = store["alert_since"][np.arange(len(store)), slot]
+        since = began[np.arange(len(store)), slot]
         idle = (state == State.NONE) | (state == State.RESOLVED)
         held = (state == State.PENDING) & (now_ms - since >= rule.hold_hours * MS_PER_HOUR)
         opens = triggered & ((idle & (rule.hold_hours == 0.0)) | held)
@@ -130,7 +151,7 @@ def _claim(row: np.void, key: int, configured: list[int], now_ms: int) -> int:
         else next(i for i, owner in enumerate(owners) if owner not in configured)
     )
     used = owners[at] != 0
-    row["alert_since"][at] = row["alert_state"][at] = 0
+    row["alert_since_s"][at] = row["alert_since_ms"][at] = row["alert_state"][at] = 0
     row["alert_episode"][at] = day_number(np.array([now_ms]))[0] if used else 0
     row["alert_seq"][at] = seconds(np.array([now_ms]))[0] if used else 0
     row["alert_rule"][at] = key
@@ -141,11 +162,11 @@ def _move(
     store: NDArray[np.void], i: int, at: int, rule: Rule, opens: bool, waits: bool, relents: bool, now_ms: int
 ) -> Transition | None:
     episode, seq = int(store["alert_episode"][i, at]), int(store["alert_seq"][i, at])
-    opened_ms = int(store["alert_since"][i, at])
+    opened_ms = int(since_ms(store[i : i + 1])[0, at])
     if waits or relents:
         back = State.RESOLVED if episode else State.NONE
         store["alert_state"][i, at] = State.PENDING if waits else back
-        store["alert_since"][i, at] = now_ms
+        _begin(store, i, at, now_ms)
         return None
     if opens:
         episode, opened_ms = episode + 1, now_ms
@@ -153,7 +174,7 @@ def _move(
     store["alert_state"][i, at] = state
     store["alert_episode"][i, at] = episode
     store["alert_seq"][i, at] = seq + 1
-    store["alert_since"][i, at] = now_ms
+    _begin(store, i, at, now_ms)
     expired = not opens and int(store["events"][i]) == int(store["alert_events"][i, at])
     if opens:
         store["alert_events"][i, at] = store["events"][i]
@@ -163,7 +184,7 @@ def _move(
 def open_rules(row: np.void, rules: Rules) -> list[tuple[Rule, int]]:
     """Rules whose slot in a row is open, and since when, epoch ms; rules that are gone are left out."""
     by_key = {rule.key: rule for rule in rules.rule}
-    slots = zip(row["alert_rule"], row["alert_state"], row["alert_since"], strict=True)
+    slots = zip(row["alert_rule"], row["alert_state"], since_ms(row), strict=True)
     return [
         (by_key[int(key)], int(since))
         for key, state, since in slots

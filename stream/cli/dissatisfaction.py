@@ -119,7 +119,7 @@ def _scored(verdict: Verdict, orders: Orders, reviews: Reviews) -> Iterator[byte
 
 
 def _tell(verdict: Verdict, reviews: Reviews, unreadable: int, scores: Path | None, *, json: bool) -> None:
-    warnings = _warnings(verdict, reviews, unreadable)
+    warnings = _warnings(reviews, unreadable)
     for warning in warnings:
         output.note(f"warning: {warning}")
     if json:
@@ -128,6 +128,7 @@ def _tell(verdict: Verdict, reviews: Reviews, unreadable: int, scores: Path | No
                 "outcome": f"review <= {LOW}",
                 "reviews": verdict.n,
                 "low_rate": verdict.low,
+                "gain_over_overdue_days": dict(zip(("auc", "low", "high"), verdict.gain, strict=True)),
                 "models": {name: _plain(found._asdict()) for name, found in verdict.models.items()},
                 "months": [_plain(month._asdict()) for month in verdict.months],
                 "left_out": verdict.n_left_out,
@@ -141,10 +142,15 @@ def _tell(verdict: Verdict, reviews: Reviews, unreadable: int, scores: Path | No
     output.say(
         f"{verdict.n:,} reviews asked for from {first} to {last}, {verdict.low:.1%} of them low (up to {LOW})"
     )
-    output.say(f"{'':26}{'AUC':>7}{'Brier':>8}{'log loss':>10}{'ECE':>7}")
+    output.say(f"{'':27}{'AUC':>6}{'95 %':>13}{'PR-AUC':>8}{'Brier':>8}{'log loss':>10}{'ECE':>7}")
     for name, found in verdict.models.items():
-        ece = f"{found.ece:7.3f}"
-        output.say(f"  {NAMES[name]:24}{found.auc:7.4f}{found.brier:8.4f}{found.log_loss:10.4f}{ece}")
+        ends = "" if isnan(found.auc_low) else f"{found.auc_low:.3f}-{found.auc_high:.3f}"
+        output.say(
+            f"  {NAMES[name]:25}{found.auc:6.4f}{ends:>13}{found.pr_auc:8.3f}{found.brier:8.4f}"
+            f"{found.log_loss:10.4f}{found.ece:7.3f}"
+        )
+    more, low, high = verdict.gain
+    output.say(f"  Kizuna minus overdue days {more:+.4f} [{low:+.3f}, {high:+.3f}]")
     heads = ("learnt from", "judged", "low", "foretold", "AUC", "overdue")
     output.say("\nmonth    " + "".join(f"{head:>12}" for head in heads))
     for each in verdict.months:
@@ -166,7 +172,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _warnings(verdict: Verdict, reviews: Reviews, unreadable: int) -> list[str]:
+def _warnings(reviews: Reviews, unreadable: int) -> list[str]:
     warnings = []
     if unreadable:
         warnings.append(f"{unreadable:,} lines could not be read")
@@ -175,6 +181,4 @@ def _warnings(verdict: Verdict, reviews: Reviews, unreadable: int) -> list[str]:
             f"{reviews.n_asked_unknown:,} reviews do not say when they were asked for (requested_at): "
             "they count as asked when they were answered"
         )
-    if not verdict.converged:
-        warnings.append("a fit did not reach its optimum")
     return warnings

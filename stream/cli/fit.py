@@ -111,6 +111,8 @@ def _tell(report: dict[str, Any]) -> None:
         output.say(f"  {NAMES[name]:<15}{model['log_likelihood']:>14,.3f}  {_values(model)}")
     if "layer" in report:
         _tell_layer(report["layer"], report["horizon_days"])
+    if report.get("contracts", {}).get("fitted"):
+        _tell_contracts(report["contracts"])
     for warning in report["warnings"]:
         output.say(f"warning: {warning}")
 
@@ -140,6 +142,23 @@ def _tell_layer(layer: dict[str, Any], horizon_days: int) -> None:
             f"  {window['origin']} + {window['horizon_days']} days: {window['customers']:,} customers, "
             f"{window['churn_rate']:.1%} left; {told}"
         )
+
+
+def _tell_contracts(found: dict[str, Any]) -> None:
+    shape = found["baseline"]
+    output.say(
+        f"contracts: {found['ended']:,} of {found['rows']:,} looks ahead by {found['window_days']} days saw"
+        f" the end; shifted-beta-geometric alpha {shape['alpha']:.4g}, beta {shape['beta']:.4g} (months)"
+    )
+    weights = found["weights"].items()
+    learnt = [f"{name} {w['value']:+.2f} ({_error(w)})" for name, w in weights if w["from_data"]]
+    output.say(f"  log-odds (standard errors in brackets)  {'  '.join(learnt)}")
+    constant = [name for name, w in weights if not w["from_data"]]
+    output.say(f"  declared, for it never varied: {', '.join(constant) or '-'}")
+
+
+def _error(weight: dict[str, Any]) -> str:
+    return "at its bound" if weight["standard_error"] is None else f"{weight['standard_error']:.2g}"
 
 
 def _digits(value: float | None) -> str:

@@ -14,12 +14,15 @@ from stream.clock import now_ms
 from stream.errors import DataError
 from stream.model import parameters
 from stream.offline import history
+from stream.offline.calibration import PERIOD_DAYS, Watch
 from stream.offline.replay import Replay, scores_at
 from stream.offline.replay import replay as run
 from stream.offline.whole import whole
 from stream.pipeline import DeadLetter, Pipeline
 
 __all__ = ["replay"]
+
+LATEST = 3  # periods of drift that are told one by one
 
 
 def replay(
@@ -42,6 +45,7 @@ def replay(
     """
     pipeline = Pipeline(parameters.load(params), alert_rules.load(rules), clock="event")
     until_ms = parse_time(as_of) if as_of is not None else None
+    watch = Watch(pipeline.parameters.churn.horizon_days)
     dead_file = out.with_name(out.name + ".dead.jsonl")
     first: list[dict[str, Any]] = []
     with output.progress() as report, whole(out) as file, whole(dead_file) as beside:
@@ -59,6 +63,7 @@ def replay(
             now_ms=now_ms(),
             until_ms=until_ms,
             on_dead=bury,
+            on_time=watch.look,
             on_progress=lambda done: report("Replaying events", done, 0),
         )
         if not len(account.table) and first:
@@ -71,7 +76,7 @@ def replay(
             file.write(score + b"\n")
     if not account.causes:
         dead_file.unlink()
-    _tell(account, out, dead_file, first, json=json)
+    _tell(account, out, dead_file, first, watch.report(), json=json)
 
 
 def _dead_row(letter: DeadLetter) -> dict[str, Any]:
@@ -84,7 +89,15 @@ def _dead_row(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _tell(account: Replay, out: Path, dead_file: Path, first: list[dict[str, Any]], *, json: bool) -> None:
+def _tell(
+    account: Replay,
+    out: Path,
+    dead_file: Path,
+    first: list[dict[str, Any]],
+    calibration: dict[str, Any],
+    *,
+    json: bool,
+) -> None:
     summary = {
         "events": account.n_records,
         "scored": account.count("scored"),
@@ -96,6 +109,7 @@ def _tell(account: Replay, out: Path, dead_file: Path, first: list[dict[str, Any
         "alerts_opened": account.opened.total(),
         "alerts_resolved": account.resolved.total(),
         "as_of": shown(account.as_of_ms) if account.as_of_ms else None,
+        "calibration": calibration,
         "out": str(out),
     }
     if json:
@@ -109,8 +123,26 @@ def _tell(account: Replay, out: Path, dead_file: Path, first: list[dict[str, Any
         f"{len(account.table):,} customers, {account.n_scores:,} scores published on the way, "
         f"{summary['alerts_opened']:,} alerts opened, {summary['alerts_resolved']:,} resolved"
     )
+    _tell_calibration(calibration)
     for row in first:
         output.say(f"  line {row['line']}: {row['cause']}, {row['detail']}")
     output.say(f"  scores as of {summary['as_of']}: {out}")
     if first:
         output.say(f"  dead letters: {dead_file}")
+
+
+def _tell_calibration(calibration: dict[str, Any]) -> None:
+    """How the published risk came true, and when it did not."""
+    if not calibration["judged"]:
+        return
+    auc = "" if calibration["auc"] is None else f", AUC {calibration['auc']:.3f}"
+    output.say(
+        f"published risk, judged a horizon later {calibration['judged']:,} times: "
+        f"{calibration['foretold']:.1%} foretold, {calibration['left']:.1%} left{auc}"
+    )
+    drifted = calibration["drifted"]
+    for period in drifted[-LATEST:]:
+        rates = f"{period['foretold']:.1%} foretold, {period['left']:.1%} left"
+        output.say(f"  drift from {period['from']}: {rates}")
+    if drifted:
+        output.say(f"  {len(drifted)} periods of {PERIOD_DAYS} days are off; next: kizuna fit --help")

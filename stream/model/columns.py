@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CHANNELS",
     "PRIORITIES",
     "TIERS",
     "Columns",
@@ -22,6 +23,9 @@ __all__ = [
     "PromiseEvents",
     "Purchases",
     "Subscriptions",
+    "channel_bit",
+    "currency_code",
+    "currency_number",
     "day_number",
     "row_sums",
     "seconds",
@@ -35,6 +39,9 @@ MS_PER_DAY = 86_400_000
 EPOCH_1990_MS = 631_152_000_000
 PRIORITIES = ("low", "normal", "high", "urgent")
 TIERS = ("standard", "silver", "gold", "platinum")
+CHANNELS = ("web", "app", "store", "phone", "email", "chat", "social", "other")
+"""A set of channels is one byte; every name but these counts as the last."""
+NO_CURRENCY = 65_535  # three characters that are not three letters: nobody knows what they mean
 
 
 def seconds(time_ms: Ints) -> Seconds:
@@ -52,26 +59,53 @@ def row_sums(table: Floats) -> Floats:
     return np.einsum("ij->i", table)
 
 
+def channel_bit(name: str | None) -> int:
+    """The bit of a channel's name, in any case; 0 where none is given."""
+    if name is None:
+        return 0
+    lower = name.lower()
+    return 1 << (CHANNELS.index(lower) if lower in CHANNELS else len(CHANNELS) - 1)
+
+
+def currency_number(code: str) -> int:
+    """Three letters as 1 to 17,576, in any case; `NO_CURRENCY` for anything else."""
+    if not (code.isascii() and code.isalpha()):
+        return NO_CURRENCY
+    a, b, c = (ord(letter) - ord("A") for letter in code.upper())
+    return 1 + a * 676 + b * 26 + c
+
+
+def currency_code(number: int) -> str:
+    """Inverse of `currency_number`; "???" for what is no currency."""
+    if number == NO_CURRENCY:
+        return "???"
+    letters = (*divmod((number - 1) // 26, 26), (number - 1) % 26)
+    return "".join(chr(ord("A") + letter) for letter in letters)
+
+
 def _no_ints() -> Ints:
     return np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
 class Evidence:
-    """Graded feedback: value v in [-1, 1], weight w >= 0, for one cause (index into `evidence.CAUSES`)."""
+    """Graded feedback: `code` names cause, value and weight (`feedback.MEANINGS`), never 0."""
 
     at: Ints = field(default_factory=_no_ints)
-    cause: Ints = field(default_factory=_no_ints)
-    value: Floats = field(default_factory=lambda: np.empty(0))
-    weight: Floats = field(default_factory=lambda: np.empty(0))
+    code: Ints = field(default_factory=_no_ints)
 
 
 @dataclass(slots=True)
 class Purchases:
-    """Purchases; amount in 1/10,000 of the currency unit, so that sums are exact in any order."""
+    """Purchases; amount in 1/10,000 of the currency unit, so that sums are exact in any order.
+
+    `currency` is a number (`currency_number`), `channel` a bit or 0 (`channel_bit`).
+    """
 
     at: Ints = field(default_factory=_no_ints)
     amount_e4: Ints = field(default_factory=_no_ints)
+    currency: Ints = field(default_factory=_no_ints)
+    channel: Ints = field(default_factory=_no_ints)
 
 
 @dataclass(slots=True)
@@ -83,6 +117,7 @@ class PromiseEvents:
     step: Ints = field(default_factory=_no_ints)
     priority: Ints = field(default_factory=_no_ints)
     due_s: Seconds = field(default_factory=lambda: np.empty(0, np.uint32))
+    channel: Ints = field(default_factory=_no_ints)
 
 
 @dataclass(slots=True)

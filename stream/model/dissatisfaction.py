@@ -6,10 +6,11 @@ Conventions:
     Contributions are log-odds against the average order of the training rows; with the intercept they sum to
     the log-odds exactly.
 
-Model: ridge logistic regression. Lateness is not linear, so it enters as hinges max(0, days - knot), a linear
-spline (Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, 5.2): a day late hurts more
-than a day less early. An order that is not there at all is another kind of fact than one that came late, so
-it has a spline of its own. Rates of sellers are shrunk to the rate of all.
+Model: ridge logistic regression (`stream.offline.low_review` fits it). Lateness is not linear, so it enters
+as hinges max(0, days - knot), a linear spline (Hastie, Tibshirani & Friedman 2009, The Elements of
+Statistical Learning, 5.2): a day late hurts more than a day less early. An order that is not there at all is
+another kind of fact than one that came late, so it has a spline of its own. Rates of sellers are shrunk to
+the rate of all.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from scipy.special import expit
 
 from stream.model.columns import Floats
 
-__all__ = ["DRIVERS", "FEATURES", "Dissatisfaction", "OrderFacts", "features", "fit", "log_odds_of_rate"]
+__all__ = ["DRIVERS", "FEATURES", "SIGNS", "Dissatisfaction", "OrderFacts", "features", "log_odds_of_rate"]
 
 KNOTS = (-15.0, -7.0, -3.0, 0.0, 2.0, 4.0, 8.0, 15.0)
 """Days past the promise at which the effect of another day may change."""
@@ -28,10 +29,6 @@ KNOTS = (-15.0, -7.0, -3.0, 0.0, 2.0, 4.0, 8.0, 15.0)
 MAX_DAYS = 60.0
 """Lateness beyond this adds nothing: by then the customer has judged."""
 
-RIDGE = 30.0
-"""Penalty on standardised coefficients, in units of the log-likelihood."""
-
-MAX_STEPS = 50
 Bools = NDArray[np.bool_]
 
 
@@ -143,29 +140,27 @@ def log_odds_of_rate(happened: Floats, n: Floats, rate: Floats, strength: float 
     return np.log(shrunk) - np.log1p(-shrunk)
 
 
+SIGNS: dict[str, int] = {"seller_low": 1, "seller_late": 1}
+"""Inputs whose effect has a direction whatever the data say: a worse past never speaks for a seller."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dissatisfaction:
     """A fitted model.
 
     Attributes:
         mean: of each input over the training rows, (k,).
-        scale: standard deviation, 1 where the input never varied, (k,).
-        weights: of the standardised inputs, (k,).
+        coefficients: log-odds per unit of each input, (k,); 0 for one that says nothing.
         intercept: log-odds of the average order.
-        n: training rows.
-        converged: whether the optimum was reached.
     """
 
     mean: Floats
-    scale: Floats
-    weights: Floats
+    coefficients: Floats
     intercept: float
-    n: int
-    converged: bool
 
     def log_odds(self, inputs: Floats) -> Floats:
         """Of n rows of inputs (n, k)."""
-        return self.intercept + ((inputs - self.mean) / self.scale) @ self.weights
+        return self.intercept + (inputs - self.mean) @ self.coefficients
 
     def probability(self, inputs: Floats) -> Floats:
         """In (0, 1), of n rows of inputs (n, k)."""
@@ -173,47 +168,4 @@ class Dissatisfaction:
 
     def contributions(self, inputs: Floats) -> Floats:
         """Log-odds that each input adds against the average order, (n, k); with the intercept the whole."""
-        return (inputs - self.mean) / self.scale * self.weights
-
-
-def fit(inputs: Floats, happened: Bools, ridge: float = RIDGE) -> Dissatisfaction:
-    """Maximise the log-likelihood less ridge / 2 |weights|^2, by Newton's method; the intercept is free.
-
-    Args:
-        inputs: (n, k), finite.
-        happened: (n,), at least one of each.
-        ridge: penalty; above 0 there is one optimum however the inputs depend on each other.
-
-    Raises:
-        ValueError: nothing can be learnt: all or none of it happened.
-    """
-    truth = happened.astype(np.float64)
-    if truth.min() == truth.max():
-        raise ValueError("all rows ended the same way: nothing tells them apart")
-    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
-    varied = deviation > 1e-12 * np.maximum(1.0, np.abs(mean))
-    scale = np.where(varied, deviation, 1.0)
-    rows = np.column_stack([np.ones(len(truth)), np.where(varied, (inputs - mean) / scale, 0.0)])
-    penalty = np.full(rows.shape[1], ridge)
-    penalty[0] = 0.0
-    weights = np.zeros(rows.shape[1])
-    weights[0] = np.log(truth.mean()) - np.log1p(-truth.mean())
-    loss, converged = _loss(rows, truth, weights, penalty), False
-    for _ in range(MAX_STEPS):
-        p = expit(rows @ weights)
-        slope = rows.T @ (p - truth) + penalty * weights
-        curve = (rows * (p * (1.0 - p))[:, None]).T @ rows + np.diag(penalty)
-        step = np.linalg.solve(curve, slope)
-        share = 1.0
-        while (lower := _loss(rows, truth, weights - share * step, penalty)) > loss and share > 1e-4:
-            share /= 2.0  # Newton overshoots far from the optimum
-        weights, loss = weights - share * step, min(loss, lower)
-        if np.abs(step).max() < 1e-7:
-            converged = True
-            break
-    return Dissatisfaction(mean, scale, weights[1:], float(weights[0]), len(truth), converged)
-
-
-def _loss(rows: Floats, truth: Floats, weights: Floats, penalty: Floats) -> float:
-    logits = rows @ weights
-    return float(np.sum(np.logaddexp(0.0, logits) - truth * logits) + np.sum(penalty * weights**2) / 2.0)
+        return (inputs - self.mean) * self.coefficients

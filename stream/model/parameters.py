@@ -17,12 +17,14 @@ __all__ = [
     "Churn",
     "Coefficients",
     "Contract",
+    "Derived",
     "Layer",
     "Mbg",
     "Nbd",
     "Parameters",
     "Promises",
     "Risk",
+    "Spend",
     "Statistics",
     "Trust",
     "Usual",
@@ -271,6 +273,25 @@ class Risk(_Table, frozen=True):
     subscription_ended: LogOdds
 
 
+class Spend(_Table, frozen=True):
+    """Gamma-Gamma: what a purchase day is worth; gamma in the unit of the amounts."""
+
+    p: Positive
+    q: Annotated[float, Meta(gt=1.0, le=1e6)]
+    gamma: Annotated[float, Meta(gt=0.0, le=1e12)]
+
+
+class Derived(_Table, frozen=True, omit_defaults=True):
+    """What follows from the scores: thresholds and windows; `spend` is there once it was fitted."""
+
+    loyalty_trust: Annotated[float, Meta(ge=0.0, le=100.0)]
+    loyalty_active: Share
+    value_horizon_days: HorizonDays
+    rolling_days: Annotated[int, Meta(ge=1, le=91)]
+    feedback_due_hours: Positive
+    spend: Spend | None = None
+
+
 class Parameters(_Table, frozen=True):
     """The whole model."""
 
@@ -280,6 +301,7 @@ class Parameters(_Table, frozen=True):
     publication: Publication
     churn: Churn
     risk: Risk
+    derived: Derived
 
     @property
     def model_version(self) -> str:

@@ -19,7 +19,7 @@ from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, PRIORITIES, Floats, 
 from stream.model.evidence import growth, split_value
 from stream.model.parameters import DueHours, Parameters
 
-__all__ = ["PROMISE", "PROMISE_CAUSES", "Kind", "Step", "closed", "evidence", "merge", "overdue"]
+__all__ = ["PROMISE", "PROMISE_CAUSES", "Kind", "Step", "as_of", "closed", "evidence", "merge", "overdue"]
 
 PROMISE = np.dtype(
     [
@@ -32,7 +32,7 @@ PROMISE = np.dtype(
         ("kind", "u1"),
         ("priority", "u1"),  # index into PRIORITIES plus one, 0 = none given
         ("failed", "u1"),
-        ("spare", "u1"),
+        ("channels", "u1"),  # bits of `columns.CHANNELS` through which the ticket was worked on
     ]
 )
 Promises = NDArray[np.void]
@@ -96,6 +96,20 @@ def _earliest(promises: Promises, name: str, time_s: NDArray[np.uint32], where: 
 
 def _latest(promises: Promises, name: str, time_s: NDArray[np.uint32], where: NDArray[np.bool_]) -> None:
     promises[name] = np.where(where, np.maximum(time_s, promises[name]), promises[name])
+
+
+def as_of(promises: Promises, now_ms: int) -> Promises:
+    """Copy of promises without what happened after a time.
+
+    What has no time of its own stays: priority, a ticket's due time. A ticket solved, opened again and solved
+    again counts as open between: only the last solution is remembered.
+    """
+    then, now_s = promises.copy(), (now_ms - EPOCH_1990_MS) // 1000 + 1
+    for name in ("opened", "replied", "closed", "reopened"):
+        then[name] = np.where(promises[name] > now_s, 0, promises[name])
+    then["due"] = np.where(promises["opened"] > now_s, 0, promises["due"])
+    then["failed"] = np.where(promises["closed"] > now_s, 0, promises["failed"])
+    return then
 
 
 def closed(promises: Promises) -> NDArray[np.bool_]:

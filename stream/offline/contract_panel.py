@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.interaction import Interaction, Subscription
-from stream.model import parameters
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints, seconds
 from stream.model.parameters import Parameters
 from stream.model.score import Facts
@@ -144,7 +143,7 @@ class ContractPanel:
             for start in range(done, stop, BATCH):
                 part = slice(start, min(start + BATCH, stop))
                 run = Decoded(self.events.events[part], self.events.keys[part], self.events.times_ms[part])
-                apply(table, columns(run, model), model)
+                apply(table, columns(run), model)
             done = max(done, stop)
             rows = table.live(0, table.n_rows)
             customers = np.array([index[key.decode()] for key in table.key_list(rows)], np.int64)
@@ -270,7 +269,7 @@ def _panel(events: Sequence[Interaction], times_ms: Ints, last_ms: int) -> Contr
     keys = [event.customer_id.encode() for event in chosen]
     steps = np.array([i for i, event in enumerate(chosen) if isinstance(event, Subscription)], np.int64)
     part = Decoded([chosen[i] for i in steps.tolist()], [keys[i] for i in steps.tolist()], times[steps])
-    subscriptions = columns(part, parameters.load()).subscriptions  # of steps it reads no parameter
+    subscriptions = columns(part).subscriptions
     return ContractPanel(
         keys=list(index),
         events=Decoded(chosen, keys, times),

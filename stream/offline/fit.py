@@ -14,7 +14,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from stream.errors import ConfigError
-from stream.model.parameters import Mbg, Parameters
+from stream.model.parameters import Mbg, Parameters, Spend
 from stream.offline.fit_btyd import (
     PRIOR,
     Histories,
@@ -28,6 +28,7 @@ from stream.offline.fit_btyd import (
     mbg_of,
     nbd_of,
 )
+from stream.offline.fit_contract import fit_contract
 from stream.offline.fit_layer import LayerFit, Models, fit_layer
 from stream.offline.fit_report import estimate_report, layer_report
 from stream.offline.mle import Estimate
@@ -68,10 +69,10 @@ def fit(
     references: bool = True,
     on_progress: Progress = lambda _step, _done, _total: None,
 ) -> Fit:
-    """Parameters for P(no purchase in the next `horizon_days`) from purchases up to and including a day.
+    """Parameters for P(no purchase, or the contract's end, within `horizon_days`) from events up to a day.
 
     Args:
-        panel: purchases; those after `until_day` change nothing.
+        panel: purchases and contracts; those after `until_day` change nothing.
         until_day: days since 1990-01-01.
         horizon_days: that the risk is to speak of, 1 to 3650.
         base: every other parameter, and the purchase model where nothing can be fitted.
@@ -104,6 +105,12 @@ def fit(
         "repeat_purchases": int(rfm.x.sum()),
     }
     churn = replace(base.churn, horizon_days=horizon_days, layer=None)
+    if panel.contracts is not None:
+        on_progress("Fitting the contracts", 0, 0)
+        contracts = fit_contract(panel.contracts, until_day, horizon_days, base)
+        warnings += [f"contracts: {warning}" for warning in contracts.warnings]
+        report["contracts"] = contracts.report
+        churn = replace(churn, contract=contracts.contract)
     if len(rfm) < MIN_MODEL:
         warnings.append(
             f"{len(rfm)} customers had bought by {shown_day(until_day)}: {MIN_MODEL} are needed to fit the "
@@ -122,7 +129,17 @@ def fit(
     layer = _layer(panel, until_day, horizon_days, now, chosen, len(rfm), warnings, report, on_progress)
     if layer is not None:
         churn = replace(churn, layer=layer.layer)
-    return _done(replace(base, churn=churn), warnings, report)
+    derived = replace(base.derived, spend=_spend(panel, report))
+    return _done(replace(base, churn=churn, derived=derived), warnings, report)
+
+
+def _spend(panel: Panel, report: dict[str, Any]) -> Spend | None:
+    """Gamma-Gamma for the lifetime value; None if it has no mean, or if the data have several currencies."""
+    found = report["models"].get("gamma_gamma")
+    if found is None or not found["converged"] or len(panel.reading.currencies) > 1:
+        return None
+    given = found["parameters"]
+    return Spend(**given) if 1.0 < given["q"] <= 1e6 and given["p"] <= 1e6 else None
 
 
 def shown_day(day: int) -> str:

@@ -40,10 +40,10 @@ RECORDED_FROM = 20  # ends among which the first would come early in the window 
 GRID = 8.0  # of a month: tenure is grouped so for the baseline
 
 # Declared: a monthly hazard of 4 % that falls to half within two years of tenure, which makes 10 % in half a
-# year at that age. A year's term has 0.4 of the odds of a month's; being bound beyond the horizon has a third
-# of the odds of no term, and less the further away its end is.
+# year at that age. A year's term has half the odds of a month's; so has being bound beyond the horizon of
+# those without a term, and less the further away its end is.
 ALPHA, BETA, TENURE = 0.8, 20.0, 1.0
-TERM_LENGTH, TERM_BEYOND, BOUND_LONGER, FURTHER_ENDS, TERM_PASSED = -0.5, -1.0, -0.3, 0.3, 3.0
+TERM_LENGTH, TERM_BEYOND, BOUND_LONGER, FURTHER_ENDS, TERM_PASSED = -0.4, -0.7, -0.3, 0.3, 3.0
 
 WEIGHTS = ("base", "tenure", *FEATURES, *SERVICE_WEIGHTS)
 DEVIATION = {

@@ -7,19 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from stream.errors import DataError
-from stream.model import dissatisfaction
 from stream.model.columns import Floats, Ints
-from stream.model.dissatisfaction import DRIVERS, FEATURES, Dissatisfaction
+from stream.model.dissatisfaction import DRIVERS, FEATURES, SIGNS, Dissatisfaction, features
+from stream.offline.bootstrap import bootstrap, interval, resamples_for
 from stream.offline.known import facts
-from stream.offline.metrics import auc, brier
+from stream.offline.logistic import fit_logistic
+from stream.offline.metrics import Judged, auc
 from stream.offline.orders import Orders, Reviews
 
-__all__ = ["MIN_OF_EACH", "Month", "Verdict", "judge"]
+__all__ = ["LOW", "MIN_OF_EACH", "Month", "Scores", "Verdict", "fit", "judge"]
 
 LOW = 2
 """A rating up to this is a low one."""
+
+RIDGE = 30.0
+"""Penalty on standardised coefficients, in units of the log-likelihood."""
 
 MIN_OF_EACH = 50
 """Low reviews, and others, without which a month is not fitted: fewer say nothing of thirty inputs."""
@@ -53,9 +58,12 @@ class Month(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """How good probabilities were."""
+    """How good probabilities were: measures of `stream.offline.metrics`, and the AUC's 95 % interval."""
 
     auc: float
+    auc_low: float
+    auc_high: float
+    pr_auc: float
     brier: float
     log_loss: float
     ece: float
@@ -67,25 +75,25 @@ class Verdict(NamedTuple):
     Attributes:
         n: reviews judged.
         low: share of low ones among them.
-        models: by name: kizuna, overdue_days (its AUC is of the bare days, the rest of a logistic on them),
-            base_rate (the share of low ones so far).
+        models: by name: kizuna, overdue_days (AUC and PR-AUC are of the bare days, the rest of a logistic on
+            them), base_rate (the share of low ones so far).
+        gain: AUC of kizuna less that of the days, and the 95 % interval of the difference (paired bootstrap).
         months: each refit.
         at: (n,) which reviews.
         probability: (n,) foretold for them.
         drivers: (n, len(DRIVERS)) log-odds against the average order.
         n_left_out: reviews in the window that were not judged, by cause.
-        converged: whether every fit was.
     """
 
     n: int
     low: float
     models: dict[str, Scores]
+    gain: tuple[float, float, float]
     months: list[Month]
     at: Ints
     probability: Floats
     drivers: Floats
     n_left_out: dict[str, int]
-    converged: bool
 
 
 def judge(
@@ -114,9 +122,7 @@ def judge(
     """
     low = reviews.rating <= LOW
     chosen, left_out = _usable(orders, reviews, among)
-    inputs = dissatisfaction.features(
-        facts(orders, reviews, low, reviews.order[chosen], reviews.asked_ms[chosen])
-    )
+    inputs = features(facts(orders, reviews, low, reviews.order[chosen], reviews.asked_ms[chosen]))
     rows = _Rows(inputs, low[chosen], reviews.asked_ms[chosen], reviews.answered_ms[chosen])
     borders = list(pairwise(_months(rows.asked_ms, from_ms, until_ms)))
     judged = []
@@ -156,14 +162,25 @@ class _Judged(NamedTuple):
     overdue: Floats
     base: Floats
     drivers: Floats
-    converged: bool
+
+
+def fit(inputs: Floats, low: Bools) -> Dissatisfaction:
+    """The model that penalised maximum likelihood gives.
+
+    Args:
+        inputs: (n, len(FEATURES)).
+        low: (n,), both outcomes present.
+    """
+    signs = np.array([SIGNS.get(name, 0) for name in FEATURES], np.int64)
+    found = fit_logistic(inputs, low, np.ones(len(low)), RIDGE, signs)
+    return Dissatisfaction(found.mean, found.coefficients, found.intercept)
 
 
 def _judged(rows: _Rows, start_ms: int, before: Ints, now: Ints) -> _Judged:
     """Learn from some rows, foretell others."""
     truth, days = rows.low[now], rows.inputs[:, [FEATURES.index("overdue")]]
-    model = dissatisfaction.fit(rows.inputs[before], rows.low[before])
-    plain = dissatisfaction.fit(days[before], rows.low[before], ridge=1e-6)
+    model = fit(rows.inputs[before], rows.low[before])
+    plain = fit_logistic(days[before], rows.low[before], np.ones(len(before)), 1e-6, np.zeros(1, np.int64))
     p = model.probability(rows.inputs[now])
     month = Month(
         datetime.fromtimestamp(start_ms / 1000, UTC).strftime("%Y-%m"),
@@ -176,7 +193,7 @@ def _judged(rows: _Rows, start_ms: int, before: Ints, now: Ints) -> _Judged:
     )
     base = np.full(len(now), rows.low[before].mean())
     drivers = _drivers(model, rows.inputs[now])
-    return _Judged(month, now, p, plain.probability(days[now]), base, drivers, model.converged)
+    return _Judged(month, now, p, expit(plain.log_odds(days[now])), base, drivers)
 
 
 def _verdict(rows: _Rows, chosen: Ints, judged: list[_Judged], left_out: dict[str, int]) -> Verdict:
@@ -185,20 +202,24 @@ def _verdict(rows: _Rows, chosen: Ints, judged: list[_Judged], left_out: dict[st
     overdue = np.concatenate([month.overdue for month in judged])
     base = np.concatenate([month.base for month in judged])
     happened, days = rows.low[now], rows.inputs[now, FEATURES.index("overdue")]
+    ranked = {"kizuna": Judged(happened, p), "days": Judged(happened, days)}
+    drawn = bootstrap(ranked, resamples_for(len(now)))
+    kizuna, bare = (drawn[name]["auc"] for name in ranked)
+    scores = {
+        "kizuna": _scores(ranked["kizuna"], ranked["kizuna"], interval(kizuna)),
+        "overdue_days": _scores(Judged(happened, overdue), ranked["days"], interval(bare)),
+        "base_rate": _scores(Judged(happened, base), Judged(happened, base), (float("nan"),) * 2),
+    }
     return Verdict(
         n=len(now),
         low=float(happened.mean()),
-        models={
-            "kizuna": _scores(happened, p, p),
-            "overdue_days": _scores(happened, days, overdue),
-            "base_rate": _scores(happened, base, base),
-        },
+        models=scores,
+        gain=(scores["kizuna"].auc - scores["overdue_days"].auc, *interval(kizuna - bare)),
         months=[month.month for month in judged],
         at=chosen[now],
         probability=p,
         drivers=np.concatenate([month.drivers for month in judged]),
         n_left_out=left_out,
-        converged=all(month.converged for month in judged),
     )
 
 
@@ -242,17 +263,13 @@ def _drivers(model: Dissatisfaction, inputs: Floats) -> Floats:
     )
 
 
-def _scores(happened: Bools, score: Floats, probability: Floats) -> Scores:
-    p = np.clip(probability, 1e-12, 1.0 - 1e-12)
-    loss = -np.where(happened, np.log(p), np.log1p(-p)).mean()
+def _scores(foretold: Judged, ranked: Judged, ends: tuple[float, float]) -> Scores:
     return Scores(
-        auc(happened, score), brier(happened, probability), float(loss), _ece(happened, probability)
+        auc=float(ranked.auc()[0]),
+        auc_low=ends[0],
+        auc_high=ends[1],
+        pr_auc=float(ranked.pr_auc()[0]),
+        brier=float(foretold.brier()[0]),
+        log_loss=float(foretold.log_loss()[0]),
+        ece=float(foretold.ece()[0]),
     )
-
-
-def _ece(happened: Bools, probability: Floats, bins: int = 10) -> float:
-    """Expected calibration error: mean |foretold - happened| over bins with equally many rows."""
-    order = np.argsort(probability, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    gaps = [abs(probability[part].mean() - happened[part].mean()) * len(part) for part in parts]
-    return float(sum(gaps) / len(order))

@@ -13,7 +13,7 @@ Amounts are bare numbers, as in a row: currencies are counted, not converted. Re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from xxhash import xxh3_64_intdigest
 from schemas.interaction import LATEST, Interaction, Purchase, Subscription
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Floats, Ints
 from stream.offline import history
+from stream.offline.contract_panel import ContractPanel, read_contract_panel
 from stream.pipeline import Effects
 from stream.pipeline.decode import decode
 from stream.pipeline.record import Record
@@ -122,6 +123,8 @@ class Panel:
         first_day: day of the earliest event of any type; 0 in an empty panel.
         last_day: day of the latest event of any type; -1 in an empty panel.
         reading: account of what was read.
+        contracts: every event of the contractual customers, for the hazard of their contracts; None if it was
+            not asked for or nobody has one.
     """
 
     keys: list[str]
@@ -132,6 +135,12 @@ class Panel:
     first_day: int
     last_day: int
     reading: Reading
+    contracts: ContractPanel | None = None
+
+    @property
+    def contractual(self) -> frozenset[str]:
+        """Customers with a subscription event."""
+        return frozenset(self.keys[i] for i in np.flatnonzero(self.contract_from < NEVER).tolist())
 
     def at(self, day: int) -> Rfm:
         """Customers with a purchase up to and including a day; nothing after it is looked at."""
@@ -170,7 +179,7 @@ def day_of(time_ms: int) -> int:
 def read_panel(
     path: Path, *, now_ms: int, on_progress: Callable[[int], None] = lambda _n_lines: None
 ) -> Panel:
-    """The panel of a file with one interaction per line, read as it streams by.
+    """The panel of a file with one interaction per line, read as it streams by; twice if there are contracts.
 
     Bad lines are counted by cause in `Panel.reading`, as the worker would count its dead letters.
 
@@ -187,7 +196,11 @@ def read_panel(
     while run := list(islice(records, BATCH)):
         builder.decode(run, now_ms)
         on_progress(builder.reading.n_lines)
-    return builder.panel()
+    panel = builder.panel()
+    if not panel.contractual:
+        return panel
+    contracts = read_contract_panel(path, now_ms=now_ms, customers=panel.contractual, on_progress=on_progress)
+    return replace(panel, contracts=contracts)
 
 
 def panel_of(events: Iterable[Interaction]) -> Panel:

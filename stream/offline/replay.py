@@ -71,6 +71,7 @@ def replay(
     until_ms: int | None = None,
     on_dead: Callable[[Sequence[DeadLetter]], None] = lambda _letters: None,
     on_alerts: Callable[[Sequence[tuple[bytes, bytes]]], None] = lambda _alerts: None,
+    on_time: Callable[[CustomerTable], None] = lambda _table: None,
     on_progress: Callable[[int], None] = lambda _n_records: None,
     batch: int = BATCH,
 ) -> Replay:
@@ -83,6 +84,7 @@ def replay(
         until_ms: T; the last event time if None.
         on_dead: receives the refused records of each step.
         on_alerts: receives the transitions of each step or sweep, as they are written to the alert log.
+        on_time: called with the table after each step and sweep, as event time goes by.
         on_progress: called with the number of records so far.
         batch: records of one step.
 
@@ -106,12 +108,14 @@ def replay(
             on_dead(effects.dead_letters)
         if effects.alert_log:
             on_alerts(effects.alert_log)
+        on_time(account.table)
         on_progress(account.n_records)
     account.as_of_ms = account.table.watermark_ms if until_ms is None else until_ms
     for effects in _silence(pipeline, account.table, account.as_of_ms, now_ms):
         account.add(effects)
         if effects.alert_log:
             on_alerts(effects.alert_log)
+        on_time(account.table)
     return account
 
 

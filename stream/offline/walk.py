@@ -13,6 +13,7 @@ from schemas.codec import decode_alert
 from schemas.interaction import Interaction
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
+from stream.offline.contract_panel import contract_panel_of
 from stream.offline.leadtime import Episode, episodes
 from stream.offline.panel import Panel, day_of, panel_of
 from stream.offline.truth import Truth
@@ -102,11 +103,15 @@ class Walk:
         return risk
 
     def panel(self, until_ms: int) -> Panel:
-        """Purchases up to a time, and nothing else of the file.
+        """Purchases and contracts up to a time, and nothing else of the file.
 
         It ends with the day of that time even if nothing happened on it: the file goes on, so it was silent.
         """
         panel = panel_of(self._events(until_ms))
+        who = panel.contractual
+        if who:  # their events once more, and only theirs: nobody else's need to be held
+            contracts = contract_panel_of(each for each in self._events(until_ms) if each.customer_id in who)
+            panel = dataclasses.replace(panel, contracts=contracts)
         return dataclasses.replace(panel, last_day=max(panel.last_day, day_of(until_ms)))
 
     def _events(self, until_ms: int) -> Iterator[Interaction]:

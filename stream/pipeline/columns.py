@@ -29,12 +29,13 @@ from stream.model.columns import (
     PromiseEvents,
     Purchases,
     Subscriptions,
+    channel_bit,
+    currency_number,
     seconds,
 )
-from stream.model.parameters import Parameters
 from stream.model.promises import Step
 from stream.pipeline.decode import EARLIEST_MS, LAST_MS, Decoded, type_name
-from stream.pipeline.grades import GRADES
+from stream.pipeline.grades import GRADES, evidence
 from stream.pipeline.times import epoch_ms
 
 __all__ = ["columns"]
@@ -57,7 +58,7 @@ def _hashes(texts: Sequence[str]) -> NDArray[np.uint64]:
     return np.maximum(hashes, np.uint64(1))
 
 
-def columns(decoded: Decoded, parameters: Parameters) -> Columns:
+def columns(decoded: Decoded) -> Columns:
     """Columns of a run, in arrival order."""
     events = decoded.events
     at_of: dict[type[Event], list[int]] = defaultdict(list)
@@ -74,7 +75,7 @@ def columns(decoded: Decoded, parameters: Parameters) -> Columns:
         name, at = type_name(kind), np.array(places, np.int64)
         chosen: list[Any] = [events[i] for i in places]
         if name in GRADES:
-            graded.append(GRADES[name](at, chosen, parameters.statistics.weight))
+            graded.append(evidence(name, at, chosen))
         if name in FILLS:
             FILLS[name](result, at, chosen)
         if name in PROMISES:
@@ -88,7 +89,20 @@ def columns(decoded: Decoded, parameters: Parameters) -> Columns:
 
 def _purchases(result: Columns, at: Ints, events: Sequence[Purchase]) -> None:
     amounts = np.array([event.amount for event in events], np.float64)
-    result.purchases = Purchases(at, np.rint(amounts * 10_000.0).astype(np.int64))
+    result.purchases = Purchases(
+        at,
+        np.rint(amounts * 10_000.0).astype(np.int64),
+        _numbers(currency_number, [event.currency for event in events]),
+        _numbers(channel_bit, [event.channel for event in events]),
+    )
+
+
+def _numbers(number: Callable[[Any], int], names: list[Any]) -> Ints:
+    """The number of each name; there are few different ones."""
+    known = {name: number(name) for name in set(names)}
+    if len(known) == 1:
+        return np.full(len(names), known[names[0]], np.int64)
+    return np.array([known[name] for name in names], np.int64)
 
 
 def _engagements(result: Columns, at: Ints, events: Sequence[Engagement]) -> None:
@@ -137,6 +151,7 @@ def _deliveries(at: Ints, events: Sequence[Delivery]) -> PromiseEvents:
         step,
         np.zeros(len(events), np.int64),
         _optional_seconds([event.promised_at for event in events]),
+        np.zeros(len(events), np.int64),
     )
 
 
@@ -151,6 +166,7 @@ def _tickets(at: Ints, events: Sequence[Ticket]) -> PromiseEvents:
         step[kept],
         np.array([PRIORITY[event.priority] for event in steps], np.int64),
         _optional_seconds([event.due_at for event in steps]),
+        _numbers(channel_bit, [event.channel for event in steps]),
     )
 
 
@@ -163,9 +179,7 @@ PROMISES: dict[str, Callable[[Ints, Sequence[Any]], PromiseEvents]] = {
 def _joined_evidence(parts: list[Evidence]) -> Evidence:
     return Evidence(
         np.concatenate([part.at for part in parts]),
-        np.concatenate([part.cause for part in parts]),
-        np.concatenate([part.value for part in parts]),
-        np.concatenate([part.weight for part in parts]),
+        np.concatenate([part.code for part in parts]),
     )
 
 
@@ -178,6 +192,7 @@ def _in_arrival_order(parts: list[PromiseEvents]) -> PromiseEvents:
         np.concatenate([part.step for part in parts])[order],
         np.concatenate([part.priority for part in parts])[order],
         np.concatenate([part.due_s for part in parts])[order],
+        np.concatenate([part.channel for part in parts])[order],
     )
 
 

@@ -77,7 +77,7 @@ class Pipeline:
             part = Decoded(decoded.events[start:stop], decoded.keys[start:stop], decoded.times_ms[start:stop])
             if not len(part.events):
                 continue
-            touched, accepted = apply(table, columns(part, self.parameters), self.parameters)
+            touched, accepted = apply(table, columns(part), self.parameters)
             table.watermark_ms = max(table.watermark_ms, int(part.times_ms.max()))
             _count(part, accepted, effects)
             if len(touched):

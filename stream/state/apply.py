@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.model.columns import MS_PER_DAY, Columns, Ints, Subscriptions, day_number, seconds
-from stream.model.evidence import cause_half_lives_ms, growth, split_value
+from stream.model.evidence import cause_half_lives_ms, growth
+from stream.model.feedback import terms
 from stream.model.parameters import Parameters
-from stream.state import promises, purchases
+from stream.state import feedback, promises, purchases
 from stream.state.dedup import accept
 from stream.state.groups import Groups, group
 from stream.state.table import CustomerTable
@@ -28,7 +29,7 @@ def apply(table: CustomerTable, columns: Columns, parameters: Parameters) -> tup
     if not accepted.all():
         events = group(rows[accepted])
     _note_times(store, events, seconds(times[accepted]))
-    _add_evidence(store, rows, accepted, columns, parameters)
+    _add_evidence(table, rows, accepted, columns, parameters)
     _add_decayed(store, rows, accepted, columns, parameters)
     _add_purchases(table, rows, accepted, columns)
     _apply_promises(table, rows, accepted, columns, parameters)
@@ -54,6 +55,7 @@ def _apply_promises(
         seconds(columns.time_ms[chosen]),
         events.due_s[keep],
         events.priority[keep],
+        events.channel[keep],
     )
     promises.apply(table.rows, table.tails, steps, parameters)
 
@@ -79,19 +81,21 @@ def _add(target: NDArray[np.float64], rows: Ints, column: Ints, terms: NDArray[n
 
 
 def _add_evidence(
-    store: NDArray[np.void], rows: Ints, accepted: NDArray[np.bool_], columns: Columns, parameters: Parameters
+    table: CustomerTable, rows: Ints, accepted: NDArray[np.bool_], columns: Columns, parameters: Parameters
 ) -> None:
     evidence = columns.evidence
     keep = accepted[evidence.at] if len(evidence.at) else np.zeros(0, np.bool_)
     if not keep.any():
         return
-    at, cause = evidence.at[keep], evidence.cause[keep]
+    at, code = evidence.at[keep], evidence.code[keep]
+    when, owner = columns.time_ms[at], rows[at]
+    each = terms(parameters.statistics)
+    cause = each.cause[code]
     half_life = cause_half_lives_ms(parameters.statistics)[cause]
-    good, bad = split_value(evidence.value[keep])
-    weight, when, owner = evidence.weight[keep], columns.time_ms[at], rows[at]
-    sums = store["evidence"]
-    _add(sums[:, :, 0], owner, cause, growth(good * weight, when, half_life))
-    _add(sums[:, :, 1], owner, cause, growth(bad * weight, when, half_life))
+    sums = table.rows["evidence"]
+    _add(sums[:, :, 0], owner, cause, growth(each.good[code], when, half_life))
+    _add(sums[:, :, 1], owner, cause, growth(each.bad[code], when, half_life))
+    feedback.add(table.rows, table.tails, owner, seconds(when), code)
 
 
 def _add_decayed(
@@ -117,7 +121,9 @@ def _add_purchases(table: CustomerTable, rows: Ints, accepted: NDArray[np.bool_]
         return
     at = columns.purchases.at[keep]
     purchases.add_days(table.rows, table.tails, rows[at], day_number(columns.time_ms[at]))
-    np.add.at(table.rows["amount_e4"], rows[at], columns.purchases.amount_e4[keep])
+    bought = columns.purchases
+    purchases.add_amounts(table.rows, table.tails, rows[at], bought.amount_e4[keep], bought.currency[keep])
+    np.bitwise_or.at(table.rows["channels"], rows[at], bought.channel[keep].astype(np.uint8))
 
 
 def _latest(

@@ -20,6 +20,7 @@ __all__ = [
     "ALERT_SLOTS",
     "DAY_SLOTS",
     "DEDUP_SLOTS",
+    "FEEDBACK_SLOTS",
     "HEADER",
     "LAYOUT_VERSION",
     "MAGIC",
@@ -27,12 +28,13 @@ __all__ = [
     "ROW",
 ]
 
-LAYOUT_VERSION = 6
+LAYOUT_VERSION = 7
 MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
 
 DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
 DAY_SLOTS = 12  # latest purchase days in the row; older ones in the tail
 PROMISE_SLOTS = 4  # promises in the row, enough for a busy customer; further ones in the tail
+FEEDBACK_SLOTS = 4  # latest graded feedback with its time; older of the last 92 days in the tail
 ALERT_SLOTS = 4  # rules that may have an episode per customer
 
 HEADER = [("magic", "<u2"), ("layout", "<u2"), ("statistics", "<u4")]
@@ -43,13 +45,15 @@ ROW = np.dtype(
         ("evidence", "<f8", (len(CAUSES), 2)),  # r and s in landmark units
         ("engagement", "<f8", (2,)),  # short and long half-life, landmark units
         ("payment_failures", "<f8"),  # landmark units
-        ("amount_e4", "<i8"),  # sum of purchase amounts, 1/10,000 of the unit
+        ("amount_e4", "<i8"),  # sum of all purchase amounts, 1/10,000 of the unit
         ("dedup", "<u8", (DEDUP_SLOTS,)),  # hashes of event ids, ring by acceptance
         ("promises", PROMISE, (PROMISE_SLOTS,)),
-        ("alert_since", "<i8", (ALERT_SLOTS,)),  # ms: when the present state began
+        ("feedback", "<u4", (FEEDBACK_SLOTS,)),  # 26 bits of time, 6 of code, latest first
+        ("alert_since_s", "<u4", (ALERT_SLOTS,)),  # when the present state began ...
         ("alert_rule", "<u4", (ALERT_SLOTS,)),  # hash of the rule id, 0 = free slot
         ("alert_seq", "<u4", (ALERT_SLOTS,)),
         ("alert_events", "<u4", (ALERT_SLOTS,)),  # `events` when it opened
+        ("alert_since_ms", "<u2", (ALERT_SLOTS,)),  # ... and so many milliseconds
         ("alert_episode", "<u2", (ALERT_SLOTS,)),
         ("alert_state", "u1", (ALERT_SLOTS,)),
         ("days", "<u2", (DAY_SLOTS,)),  # latest distinct purchase days, unordered
@@ -71,7 +75,11 @@ ROW = np.dtype(
         ("tier_s", "<u4"),
         ("locale_s", "<u4"),
         ("tier", "u1"),  # index into TIERS plus one
-        ("spare", "u1", (3,)),
+        ("channels", "u1"),  # bits of `columns.CHANNELS` bought through
+        (
+            "currency",
+            "<u2",
+        ),  # lowest `columns.currency_number` paid in, 0 = none; sums of others: tail
         ("segment", "S16"),
         ("locale", "S8"),
     ]

@@ -17,12 +17,12 @@ from stream.model.parameters import Parameters
 from stream.state.layout import PROMISE_SLOTS, put_promises, take_promises
 from stream.state.tail import Tails
 
-__all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of"]
+__all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of", "ledgers"]
 
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
 MAX_SPILLED = 200  # promises of one customer beyond the row's; a test or guest account may have any number
-SETTLED_S = 7 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
+SETTLED_S = 31 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
 
 
 @dataclass(slots=True)
@@ -52,6 +52,7 @@ class Steps(NamedTuple):
         time_s: when it happened.
         due_s: the due time it gives, 0 = none.
         priority: of a ticket, 0 = none given.
+        channel: bit of a ticket's, 0 = none given.
     """
 
     rows: Ints
@@ -60,6 +61,7 @@ class Steps(NamedTuple):
     time_s: NDArray[np.uint32]
     due_s: NDArray[np.uint32]
     priority: Ints
+    channel: Ints
 
     def of(self, chosen: Ints) -> "Steps":
         """Some of them."""
@@ -70,6 +72,7 @@ class Steps(NamedTuple):
             self.time_s[chosen],
             self.due_s[chosen],
             self.priority[chosen],
+            self.channel[chosen],
         )
 
 
@@ -116,6 +119,7 @@ def _merge_distinct(store: NDArray[np.void], tails: Tails, steps: Steps, paramet
 
 def _merge(promises: NDArray[np.void], steps: Steps) -> None:
     promises["ref"] = steps.ref
+    promises["channels"] |= steps.channel.astype(np.uint8)
     model.merge(promises, steps.step, steps.time_s, steps.due_s, steps.priority)
 
 
@@ -169,7 +173,7 @@ def _places_in_tails(
             if len(tail.places) >= MAX_SPILLED:
                 _break_oldest(store, tails, row, int(steps.time_s[i]), parameters)
             places[i] = tails.add(tail, ref)
-        elif (tail := tails.get(row)) is not None and not tail.places and not tail.days:
+        elif (tail := tails.get(row)) is not None and tail.empty:
             tails.forget(row)
     n = len(places)
     return np.fromiter(places, np.int64, n), np.fromiter(places.values(), np.int64, n)
@@ -209,11 +213,19 @@ def _fold(store: NDArray[np.void], rows: Ints, settled: NDArray[np.void], parame
 
 
 def evidence_of(
-    store: NDArray[np.void], tails: Tails, rows: Ints, now_ms: int, parameters: Parameters
+    store: NDArray[np.void],
+    tails: Tails,
+    rows: Ints,
+    now_ms: int,
+    parameters: Parameters,
+    *,
+    past: bool = False,
 ) -> PromiseSums:
-    """Everything that the promises of n rows say at a time."""
+    """Everything that the promises of n rows say at a time; `past`: without what happened after it."""
     n = len(rows)
     ledger = take_promises(store, rows).reshape(-1)
+    if past:
+        ledger = model.as_of(ledger, now_ms)
     good, bad = model.evidence(ledger, parameters)
     late = model.overdue(ledger, now_ms, parameters)
     late_delivery = np.where(ledger["kind"] == model.Kind.DELIVERY, late, 0.0)
@@ -227,16 +239,29 @@ def evidence_of(
         ),
         n_overdue=(late > 0.0).reshape(shape).sum(axis=1),
     )
-    _add_tails(sums, tails, rows, now_ms, parameters)
+    _add_tails(sums, tails, rows, now_ms, parameters, past=past)
     return sums
 
 
-def _add_tails(sums: PromiseSums, tails: Tails, rows: Ints, now_ms: int, parameters: Parameters) -> None:
+def ledgers(store: NDArray[np.void], tails: Tails, rows: Ints) -> tuple[Ints, NDArray[np.void]]:
+    """Every promise of n rows: (index of the row, promise), both (m,)."""
+    slots = take_promises(store, rows)
+    owner, place = np.nonzero(slots["ref"])
+    spilled = np.flatnonzero(_spilled(tails, rows))
+    further, size = tails.promises(rows[spilled].tolist())
+    return np.concatenate([owner, np.repeat(spilled, size)]), np.concatenate([slots[owner, place], further])
+
+
+def _add_tails(
+    sums: PromiseSums, tails: Tails, rows: Ints, now_ms: int, parameters: Parameters, *, past: bool
+) -> None:
     """Add what the promises in the tails say, all at once."""
     where = np.flatnonzero(_spilled(tails, rows))
     if not len(where):
         return
     promises, size = tails.promises(rows[where].tolist())
+    if past:
+        promises = model.as_of(promises, now_ms)
     owner, start = np.repeat(where, size), np.cumsum(size) - size
     good, bad = model.evidence(promises, parameters)
     late = model.overdue(promises, now_ms, parameters)

@@ -1,7 +1,8 @@
-"""Purchase days: an exact set, so that late, repeated and same-day purchases never count twice.
+"""Purchases: days as an exact set, so that late, repeated and same-day purchases never count twice; amounts.
 
 The row holds the `DAY_SLOTS` latest distinct days; older ones move to the tail. A bare counter would break on
-a late same-day purchase.
+a late same-day purchase. The row's amount is the bare total; where a customer pays in several currencies the
+tail knows what each of them sums to.
 """
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from stream.model.columns import Ints
 from stream.state.layout import DAY_SLOTS
-from stream.state.tail import Tails
+from stream.state.tail import Tail, Tails
 
-__all__ = ["add_days"]
+__all__ = ["add_amounts", "add_days", "amounts"]
 
 
 def add_days(store: NDArray[np.void], tails: Tails, rows: Ints, days: NDArray[np.uint16]) -> None:
@@ -53,10 +54,10 @@ def _add_to_full_row(store: NDArray[np.void], tails: Tails, row: int, day: int) 
     known = days[row].tolist()
     oldest = min(known)
     if day > oldest:
-        tail.days.add(oldest)
+        tail.add_day(oldest)
         days[row, known.index(oldest)] = day
     else:
-        tail.days.add(day)
+        tail.add_day(day)
     store["n_days"][row] = n_days + 1
 
 
@@ -64,3 +65,42 @@ def _lower_first_day(store: NDArray[np.void], touched: Ints, smallest: NDArray[n
     """`pairs` is sorted by row, then day, so the first of each row is its smallest new day."""
     known = store["first_day"][touched]
     store["first_day"][touched] = np.where(known == 0, smallest, np.minimum(known, smallest))
+
+
+def add_amounts(store: NDArray[np.void], tails: Tails, rows: Ints, amount_e4: Ints, currency: Ints) -> None:
+    """Add amounts to the total of all currencies, and to that of each. All arrays (n,); no currency is 0.
+
+    `currency` of a row is the lowest number that it has met; the tail sums each other one, so the lowest has
+    what is left of the total. Nearly everybody has one currency and no such sums.
+    """
+    known = store["currency"][rows]
+    if not known.all():
+        fresh = np.flatnonzero(known == 0)
+        owners, first = np.unique(rows[fresh], return_index=True)
+        store["currency"][owners] = currency[fresh[first]]
+        known = store["currency"][rows]
+    other = known != currency
+    if other.any():
+        mixed = np.isin(rows, rows[other])
+        parts = (values[mixed].tolist() for values in (rows, amount_e4, currency))
+        for row, amount, number in zip(*parts, strict=True):
+            _add_to_mixed(store, tails.tail(row), row, amount, number)
+        rows, amount_e4 = rows[~mixed], amount_e4[~mixed]
+    np.add.at(store["amount_e4"], rows, amount_e4)
+
+
+def _add_to_mixed(store: NDArray[np.void], tail: Tail, row: int, amount: int, number: int) -> None:
+    own = int(store["currency"][row])
+    if number < own:
+        tail.add_amount(own, int(store["amount_e4"][row]) - sum((tail.amounts or {}).values()))
+        store["currency"][row] = number
+    if number > own:
+        tail.add_amount(number, amount)
+    store["amount_e4"][row] += amount
+
+
+def amounts(store: NDArray[np.void], tails: Tails, row: int) -> dict[int, int]:
+    """Sum of a row's purchase amounts in 1/10,000 by currency (`columns.currency_number`)."""
+    own, tail = int(store["currency"][row]), tails.get(row)
+    others = (tail.amounts if tail is not None else None) or {}
+    return {own: int(store["amount_e4"][row]) - sum(others.values())} | others if own else {}

@@ -84,9 +84,14 @@ class CustomerTable:
         size = ROW.itemsize
         values = [data[i : i + size] for i in range(0, len(data), size)]
         if self.tails:
-            with_tail = [(i, row) for i, row in enumerate(rows.tolist()) if row in self.tails]
-            for (i, _), tail in zip(with_tail, self.tails.encode([row for _, row in with_tail]), strict=True):
-                values[i] += tail
+            tails = self.tails
+            with_tail = [
+                (i, row)
+                for i, row in enumerate(rows.tolist())
+                if (tail := tails.get(row)) is not None and not tail.empty
+            ]
+            for (i, _), further in zip(with_tail, tails.encode([row for _, row in with_tail]), strict=True):
+                values[i] += further
         return values
 
     def load(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:

@@ -1,4 +1,4 @@
-"""What does not fit a fixed row: older purchase days and further open promises of a busy customer.
+"""What does not fit a fixed row: older purchase days, further promises, earlier feedback, other currencies.
 
 Kept beside the rows, written behind the row's bytes in the changelog, so nothing is forgotten because a
 slot was full. All promises beyond the rows' slots lie in one array, so that those of many customers are
@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +20,44 @@ from stream.model.promises import PROMISE
 
 __all__ = ["Tail", "Tails"]
 
-_COUNTS = struct.Struct("<II")  # days, promises
+_COUNTS = struct.Struct("<HHHH")  # days, promises, feedback, amounts
+_AMOUNT = np.dtype([("currency", "<u2"), ("amount_e4", "<i8")])
 _WORDS = PROMISE.itemsize // 8
+NOTHING: MappingProxyType[int, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
 class Tail:
-    """Overflow of one row.
+    """Overflow of one row. Most have one part only, so the others are made when they are needed.
 
     Attributes:
         days: purchase days older than those in the row (`columns.day_number`).
         places: of the promises for which the row had no slot, by their `ref`, oldest entry first.
+        feedback: packed feedback older than that in the row (`state/feedback.py`), latest first.
+        amounts: sum of purchase amounts in 1/10,000 by currency, the row's own currency not included.
     """
 
-    days: set[int] = field(default_factory=set)
-    places: dict[int, int] = field(default_factory=dict)
+    days: set[int] | frozenset[int] = frozenset()
+    places: dict[int, int] | MappingProxyType[int, int] = field(default_factory=lambda: NOTHING)
+    feedback: NDArray[np.uint32] | None = None
+    amounts: dict[int, int] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing overflows any more."""
+        return not (self.days or self.places or self.feedback is not None or self.amounts)
+
+    def add_day(self, day: int) -> None:
+        """Remember an older purchase day."""
+        if isinstance(self.days, frozenset):
+            self.days = set()
+        self.days.add(day)
+
+    def add_amount(self, currency: int, amount_e4: int) -> None:
+        """Add to the sum of a currency that is not the row's."""
+        if self.amounts is None:
+            self.amounts = {}
+        self.amounts[currency] = self.amounts.get(currency, 0) + amount_e4
 
 
 class Tails(dict[int, Tail]):
@@ -63,13 +87,16 @@ class Tails(dict[int, Tail]):
             n = len(self._pool)
             self._pool = np.concatenate([self._pool, np.zeros((n, _WORDS), np.uint64)])
             self._free = list(range(2 * n - 1, n - 1, -1))
+        if not isinstance(tail.places, dict):
+            tail.places = {}
         place = tail.places[ref] = self._free.pop()
         self._pool[place] = 0
         return place
 
     def drop(self, tail: Tail, refs: Iterable[int]) -> None:
         """Take promises out of a tail."""
-        self._free += [tail.places.pop(ref) for ref in refs]
+        if isinstance(tail.places, dict):
+            self._free += [tail.places.pop(ref) for ref in refs]
 
     def at(self, places: Ints) -> NDArray[np.void]:
         """Copy of the promises at some places."""
@@ -81,22 +108,27 @@ class Tails(dict[int, Tail]):
 
     def promises(self, rows: Sequence[int]) -> tuple[NDArray[np.void], Ints]:
         """The promises in the tails of some rows, in their order, and how many each row has."""
-        empty: dict[int, int] = {}
-        parts = [tail.places if (tail := self.get(row)) else empty for row in rows]
+        parts = [tail.places if (tail := self.get(row)) else NOTHING for row in rows]
         size = np.fromiter(map(len, parts), np.int64, len(parts))
         places = np.fromiter(chain.from_iterable(part.values() for part in parts), np.int64, int(size.sum()))
         return self.at(places), size
 
     def encode(self, rows: Sequence[int]) -> list[bytes]:
-        """Bytes that follow each row that has a tail: counts, days ascending, promises in order."""
+        """Bytes that follow each row that has a tail: counts, days ascending, promises in order, the rest."""
         promises, size = self.promises(rows)
         data, end = promises.tobytes(), 0
         encoded = []
         for row, n in zip(rows, size.tolist(), strict=True):
-            days = sorted(self[row].days)
+            tail = self[row]
+            days, amounts = sorted(tail.days), sorted((tail.amounts or {}).items())
+            feedback = b"" if tail.feedback is None else tail.feedback.tobytes()
             start, end = end, end + n * PROMISE.itemsize
             encoded.append(
-                _COUNTS.pack(len(days), n) + struct.pack(f"<{len(days)}H", *days) + data[start:end]
+                _COUNTS.pack(len(days), n, len(feedback) // 4, len(amounts))
+                + struct.pack(f"<{len(days)}H", *days)
+                + data[start:end]
+                + feedback
+                + np.array(amounts, _AMOUNT).tobytes()
             )
         return encoded
 
@@ -111,16 +143,23 @@ class Tails(dict[int, Tail]):
                 "a state row ends inside its overflow header",
                 hint="the changelog holds foreign or torn bytes",
             )
-        n_days, n_promises = _COUNTS.unpack_from(data)
-        middle = _COUNTS.size + 2 * n_days
-        if len(data) != middle + PROMISE.itemsize * n_promises:
+        n_days, n_promises, n_feedback, n_amounts = _COUNTS.unpack_from(data)
+        promises_at = _COUNTS.size + 2 * n_days
+        feedback_at = promises_at + PROMISE.itemsize * n_promises
+        amounts_at = feedback_at + 4 * n_feedback
+        if len(data) != amounts_at + _AMOUNT.itemsize * n_amounts:
             raise StateError(
                 "a state row's overflow has another length than it says",
                 hint="the changelog holds torn bytes",
             )
         self.forget(row)
         tail = self.tail(row)
-        tail.days = set(struct.unpack_from(f"<{n_days}H", data, _COUNTS.size))
-        promises = np.frombuffer(data, PROMISE, n_promises, middle)
+        if n_days:
+            tail.days = set(struct.unpack_from(f"<{n_days}H", data, _COUNTS.size))
+        promises = np.frombuffer(data, PROMISE, n_promises, promises_at)
         places = [self.add(tail, ref) for ref in promises["ref"].tolist()]
         self.put(np.array(places, np.int64), promises)
+        if n_feedback:
+            tail.feedback = np.frombuffer(data, np.uint32, n_feedback, feedback_at).copy()
+        if n_amounts:
+            tail.amounts = dict(np.frombuffer(data, _AMOUNT, n_amounts, amounts_at).tolist())

@@ -1,8 +1,8 @@
-"""What scoring costs alone: facts in arrays -> trust, churn risk, every contribution; CPU time of a thread.
+"""What scoring costs alone: facts in arrays -> trust, churn risk, all contributions; one thread's CPU time.
 
 Example: python -m tests.bench.score --rows 1000000
 
-With a fitted layer (CDNOW's) and without. In slices, as a sweep does: they stay in a processor's cache.
+With a fitted layer (CDNOW's) and without. Rows are scored in slices, as a sweep does; they fit a cache then.
 """
 
 import argparse
@@ -71,8 +71,8 @@ def invented(n: int) -> Facts:
         cancel_requested=chance.random(n) < 0.01,
         ended=chance.random(n) < 0.01,
         term_end_ms=np.zeros(n, np.int64),
-        first_ms=np.full(n, EPOCH_1990_MS),
-        renewed_ms=np.full(n, EPOCH_1990_MS),
+        first_ms=EPOCH_1990_MS + (first * MS_PER_DAY).astype(np.int64),
+        renewed_ms=np.zeros(n, np.int64),
     )
     return Facts(evidence, evidence[:, ::-1].copy(), risk)
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from schemas.alert import AlertV1
 from schemas.score import ScoreV1
+from stream.model.columns import currency_code
 from stream.model.promises import Kind
+from stream.state.purchases import amounts
 from stream.state.table import CustomerTable
 from tests.oracles.memory import CAUSES, Memory, Promise
 from tests.oracles.oracle import Oracle
@@ -91,8 +93,15 @@ def table_differences(oracle: Oracle, table: CustomerTable) -> list[str]:
 def _row_differences(oracle: Oracle, who: str, table: CustomerTable, row: int) -> list[str]:
     stored, tail = table.rows[row], table.tails.get(row)
     expected = oracle.row_facts(who)
-    is_: dict[str, Any] = {name: stored[name].tolist() for name in expected if name != "all_days"}
+    combined = ("all_days", "all_feedback", "amounts")
+    is_: dict[str, Any] = {name: stored[name].tolist() for name in expected if name not in combined}
     is_["all_days"] = {day for day in stored["days"].tolist() if day} | (tail.days if tail else set())
+    further = tail.feedback.tolist() if tail and tail.feedback is not None else []
+    is_["all_feedback"] = [
+        (entry // 64, entry % 64) for entry in [*stored["feedback"].tolist(), *further] if entry
+    ]
+    by_currency = amounts(table.rows, table.tails, row)
+    is_["amounts"] = {currency_code(number): amount for number, amount in by_currency.items()}
     is_["segment"] = stored["segment"].decode()
     is_["locale"] = stored["locale"].decode()
     found = [
@@ -108,7 +117,11 @@ def _row_differences(oracle: Oracle, who: str, table: CustomerTable, row: int) -
 def _promise(slot: Any) -> Promise:
     times = {name: int(slot[name]) or None for name in ("opened", "due", "replied", "closed", "reopened")}
     return Promise(
-        KIND[int(slot["kind"])], failed=bool(slot["failed"]), priority=int(slot["priority"]), **times
+        KIND[int(slot["kind"])],
+        failed=bool(slot["failed"]),
+        priority=int(slot["priority"]),
+        channels=int(slot["channels"]),
+        **times,
     )
 
 

@@ -17,6 +17,13 @@ CAUSES = (  # those that are stored
 )
 PRIORITIES = [None, "low", "normal", "high", "urgent"]
 TIERS = ["standard", "silver", "gold", "platinum"]
+CHANNELS = ["web", "app", "store", "phone", "email", "chat", "social", "other"]
+# Numbers of graded feedback as they stand in rows: answers first, each scale from its lowest.
+FIRST_ANSWER = {"nps": 1, "csat": 12, "ces1": 17, "ces2": 22}
+COMPLAINTS = {"reopened": 34, "escalated": 35}
+INCIDENTS = {"minor": 36, "major": 37, "critical": 38}
+OTHER_FEEDBACK = {"refund": 42, "return": 43, "apology": 47, "compensation": 48}
+KEPT_DAYS = 92
 
 
 def grown(weight: float, time_ms: int, half_life_ms: float) -> float:
@@ -48,6 +55,7 @@ class Promise:
     reopened: int | None = None
     failed: bool = False
     priority: int = 0
+    channels: int = 0
 
     @property
     def is_closed(self) -> bool:
@@ -131,7 +139,9 @@ class Memory:
     engagement_short: float = 0.0
     engagement_long: float = 0.0
     payment_failures: float = 0.0
-    amount_e4: int = 0
+    amounts: dict[str, int] = field(default_factory=dict)
+    channels: int = 0
+    feedback: list[tuple[int, int]] = field(default_factory=list)
     days: set[int] = field(default_factory=set)
     promises: dict[tuple[str, str], Promise] = field(default_factory=dict)
     settled: dict[tuple[str, str], list[tuple[str, float, float]]] = field(default_factory=dict)
@@ -152,9 +162,14 @@ class Memory:
             self.good[cause] += good
             self.bad[cause] += bad
         body = event.body
+        if number := feedback_number(event):
+            self.feedback.append((at // 64, number))
         if event.type == "purchase":
             self.days.add((event.time_ms - FIRST_MS) // DAY_MS)
-            self.amount_e4 += round(body["amount"] * 10_000.0)
+            currency = body["currency"]
+            currency = currency.upper() if currency.isascii() and currency.isalpha() else "???"
+            self.amounts[currency] = self.amounts.get(currency, 0) + round(body["amount"] * 10_000.0)
+            self.channels |= channel(body["channel"])
         elif event.type == "payment" and body["status"] == "failed":
             days = p.statistics.payment_failure_days
             self.payment_failures += grown(1.0, event.time_ms, days * DAY_MS)
@@ -175,6 +190,12 @@ class Memory:
         half_life_ms = getattr(p.statistics.half_life_days, cause) * DAY_MS
         good = grown((1.0 + value) / 2.0 * weight, time_ms, half_life_ms)
         return good, grown((1.0 - value) / 2.0 * weight, time_ms, half_life_ms)
+
+    def recent_feedback(self) -> list[tuple[int, int]]:
+        """(64 s since 1990, number) within 92 days of the latest, latest first, at most 254."""
+        ordered = sorted(self.feedback, reverse=True)
+        young = [each for each in ordered if ordered[0][0] - each[0] <= KEPT_DAYS * 86_400 // 64]
+        return young[:254]
 
     def _engage(self, kind: str, time_ms: int, at: int, p: Parameters) -> None:
         if kind in ("unsubscribed", "resubscribed"):
@@ -203,10 +224,39 @@ class Memory:
             promise.deliver(body["status"], at, second_of(body["promised_at"]))
         else:
             promise.serve(body["status"], at, second_of(body["due_at"]), PRIORITIES.index(body["priority"]))
+            promise.channels |= channel(body["channel"])
         self.settled[key] = [
             (cause, *self.terms(cause, value, weight, (when - 1) * 1000 + FIRST_MS, p))
             for cause, value, weight, when in promise.grades(p)
         ]
+
+
+def channel(name: str | None) -> int:
+    """The bit of a channel; every name that is not listed is "other"."""
+    if name is None:
+        return 0
+    return 1 << CHANNELS.index(name.lower() if name.lower() in CHANNELS else "other")
+
+
+def feedback_number(event: Event) -> int:
+    """The number of graded feedback, 0 for other events."""
+    body = event.body
+    match event.type:
+        case "survey":
+            return FIRST_ANSWER[body["instrument"]] + int(body["score"]) - SCALE[body["instrument"]][0]
+        case "review":
+            return 28 + int(body["rating"])
+        case "ticket":
+            return COMPLAINTS.get(body["status"], 0)
+        case "incident":
+            return INCIDENTS[body["severity"]] + (3 if body["kind"] == "breach" else 0)
+        case "refund" | "recovery":
+            return OTHER_FEEDBACK[body["kind"]]
+        case "loyalty":
+            return 45 if body["kind"] in ("left", "tier_down") else 44
+        case "referral":
+            return 46
+    return 0
 
 
 def graded(event: Event, p: Parameters) -> list[tuple[str, float, float]]:

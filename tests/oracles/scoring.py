@@ -162,7 +162,7 @@ def _log_odds_of_silence(memory: Memory, now_ms: int, p: Parameters) -> float:
     c, u = layer.coefficient, layer.usual
     log_odds = c.recency * math.log(1.0 + age - t_x) + c.frequency * math.log(1.0 + x)
     log_odds += c.age * math.log(7.0 + age)
-    log_odds += c.amount * math.log(1.0 + memory.amount_e4 / 10_000.0 / len(days))
+    log_odds += c.amount * math.log(1.0 + sum(memory.amounts.values()) / 10_000.0 / len(days))
     log_odds += c.mbg * _mbg_log_odds(x, t_x / 7.0, age / 7.0, h, m)
     alpha, shape = layer.nbd.alpha + age / 7.0, layer.nbd.r + x
     log_none = shape * math.log(alpha / (alpha + h))

@@ -15,17 +15,19 @@ from tests.oracles import Oracle, alert_differences, score_differences, table_di
 from tests.strategies import DAY_MS, START_MS, Body, bodies, records, splits
 
 PARAMETERS, RULES = parameters.load(), rules.load()
-LAYER = parameters.Layer(
-    horizon_days=PARAMETERS.churn.horizon_days,
-    history_days=273,
-    base=1.04,
-    coefficient=parameters.Coefficients(
-        recency=0.11, frequency=-0.95, age=0.18, amount=-0.085, mbg=0.28, nbd=0.046
-    ),
-    usual=parameters.Usual(frequency=-0.52, silence=1.03, age=0.96, amount=-0.28),
-    nbd=parameters.Nbd(r=0.385, alpha=12.07),
+LAYERED = parameters.parse(
+    parameters.SHIPPED.read_text(encoding="utf-8")
+    + """
+[churn.layer]
+horizon_days = 182
+history_days = 273
+base = 1.04
+coefficient = { recency = 0.11, frequency = -0.95, age = 0.18, amount = -0.085, mbg = 0.28, nbd = 0.046 }
+usual = { frequency = -0.52, silence = 1.03, age = 0.96, amount = -0.28 }
+nbd = { r = 0.385, alpha = 12.07 }
+"""
 )
-FITTED = replace(PARAMETERS, churn=replace(PARAMETERS.churn, contract=CONTRACT, layer=LAYER))
+FITTED = replace(LAYERED, churn=replace(LAYERED.churn, contract=CONTRACT))
 HELD = rules.parse(
     rules.SHIPPED.read_text(encoding="utf-8").replace("due_hours", "hold_hours = 30\ndue_hours")
 )
@@ -37,8 +39,8 @@ def run(
     runs: list[slice],
     clock: Clock,
     law: rules.Rules,
-    sweeps: bool,
     model: parameters.Parameters,
+    sweeps: bool,
 ) -> list[str]:
     """Every difference between pipeline and oracle on one history, in these runs."""
     pipeline, oracle = Pipeline(model, law, clock), Oracle(model, law)
@@ -71,8 +73,8 @@ def run(
     data=st.data(),
     clock=st.sampled_from(["wall", "event"]),
     law=st.sampled_from([RULES, HELD]),
-    sweeps=st.booleans(),
     model=st.sampled_from([PARAMETERS, FITTED]),
+    sweeps=st.booleans(),
 )
 @settings(max_examples=200)
 def test_every_score_alert_and_row_is_the_oracles(
@@ -81,12 +83,12 @@ def test_every_score_alert_and_row_is_the_oracles(
     data: st.DataObject,
     clock: Clock,
     law: rules.Rules,
-    sweeps: bool,
     model: parameters.Parameters,
+    sweeps: bool,
 ) -> None:
     """Any history with duplicates near and far, cut anywhere, swept or not, both clocks and models."""
     for origin, place in again:
         history.insert(place % len(history), history[origin % len(history)])
     source = records(history)
     runs = data.draw(splits(len(source)))
-    assert run(source, runs, clock, law, sweeps, model) == []
+    assert run(source, runs, clock, law, model, sweeps) == []

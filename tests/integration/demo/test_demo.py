@@ -23,7 +23,7 @@ from stream.state.position import POSITION_KEY
 from stream.state.table import CustomerTable
 from tests.integration.demo.conftest import Home, last_line
 
-PUBLISHED = ("seq", "trust_centi", "risk_e4", "alert_since", "alert_seq")
+PUBLISHED = ("seq", "trust_centi", "risk_e4", "alert_since_s", "alert_since_ms", "alert_seq")
 """Of a row: what depends on when it was published, and so on where transactions were cut."""
 
 

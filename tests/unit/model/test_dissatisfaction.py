@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
 from scipy.special import expit
 
-from stream.model.columns import Floats
 from stream.model.dissatisfaction import (
     DRIVERS,
     FEATURES,
     KNOTS,
+    Dissatisfaction,
     OrderFacts,
     features,
-    fit,
     log_odds_of_rate,
 )
 
@@ -33,57 +31,11 @@ def facts(**given: float) -> OrderFacts:
     return OrderFacts(**{k: np.array([v], bool if k in flags else float) for k, v in usual.items()})
 
 
-def rows(seed: int, n: int = 400, k: int = 4) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    chance = np.random.default_rng(seed)
-    inputs = chance.normal(size=(n, k)) * [1.0, 10.0, 0.1, 1.0] + [0.0, 5.0, 0.0, -1.0]
-    return inputs, chance.random(n) < expit(inputs[:, 0] - 0.1 * inputs[:, 1])
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_fit_is_the_penalised_maximum(seed: int) -> None:
-    """A general optimiser, started elsewhere, ends at the same weights and no lower loss."""
-    inputs, happened = rows(seed)
-    model = fit(inputs, happened, ridge=3.0)
-    standard = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
-
-    def loss(theta: Floats) -> float:
-        logits = theta[0] + standard @ theta[1:]
-        return float(np.sum(np.logaddexp(0, logits) - happened * logits) + 1.5 * np.sum(theta[1:] ** 2))
-
-    best = minimize(loss, np.full(5, 0.3), method="BFGS", options={"gtol": 1e-6}).x
-    assert model.converged
-    assert np.append(model.intercept, model.weights) == pytest.approx(best, abs=1e-4)
-
-
-def test_fit_forgets_what_never_varied_and_survives_copies() -> None:
-    """A constant input weighs nothing; two copies of one share its weight: ridge has one optimum."""
-    inputs, happened = rows(1)
-    doubled = np.column_stack([inputs, np.full(len(inputs), 7.0), inputs[:, 0]])
-    model = fit(doubled, happened)
-    assert model.weights[4] == 0.0
-    assert model.weights[5] == pytest.approx(model.weights[0])
-
-
-def test_fit_on_one_outcome_is_refused() -> None:
-    """All low or none low teaches nothing."""
-    with pytest.raises(ValueError, match="nothing tells them apart"):
-        fit(np.zeros((5, 2)), np.ones(5, np.bool_))
-
-
-def test_fit_separates_separable_rows_without_running_away() -> None:
-    """Perfect separation has no maximum without a penalty; with one it converges."""
-    inputs = np.linspace(-1, 1, 200)[:, None]
-    model = fit(inputs, inputs[:, 0] > 0.0, ridge=1.0)
-    assert model.converged
-    assert 1.0 < model.weights[0] < 50.0
-
-
 @given(st.integers(0, 2**31))
 def test_contributions_sum_to_the_log_odds(seed: int) -> None:
     """Intercept plus contributions is the log-odds, whatever the inputs; every input has one driver."""
     chance = np.random.default_rng(seed)
-    inputs, happened = rows(seed % 7)
-    model = fit(inputs, happened)
+    model = Dissatisfaction(chance.normal(size=4), chance.normal(size=4), float(chance.normal()))
     new = chance.normal(size=(20, 4)) * 100.0
     whole = model.intercept + model.contributions(new).sum(axis=1)
     assert whole == pytest.approx(model.log_odds(new), abs=1e-9)

@@ -1,6 +1,7 @@
 """The fitted hazard of a contract's end: what is known is found again, what cannot be said is said."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from scipy.special import expit
 
+from schemas.codec import encode
 from schemas.interaction import Engagement, Interaction, Payment, Purchase, Subscription
 from stream.model import parameters
 from stream.model.parameters import Contract, Parameters
@@ -16,8 +18,10 @@ from stream.model.risk import churn_risk
 from stream.model.toml import render
 from stream.model.trust import trust
 from stream.offline.contract_panel import ContractPanel, contract_panel_of, end_of, outcomes
+from stream.offline.fit import fit
 from stream.offline.fit_contract import ContractFit, declared, fit_contract
 from stream.offline.metrics import auc
+from stream.offline.panel import read_panel
 from tests.lives import DAY_0, MONTH, at, monthly_contracts, snapshot
 
 SHIPPED = parameters.load()
@@ -264,3 +268,19 @@ def test_a_year_bound_is_safer_than_month_to_month() -> None:
     monthly, yearly = risk_on(contract_panel_of(two), SNAPSHOT, with_contract(fit.contract, 30))
     assert yearly < monthly
     assert expit(-15.0) < yearly
+
+
+def test_fit_takes_contracts_from_the_same_file(tmp_path: Path) -> None:
+    """Subscribers beside nobody who buys: the whole model has the contract's table, and says why no more."""
+    events = monthly_contracts(300, 5, 500.0, lambda chance: float(chance.beta(1.0, 9.0)))
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(map(encode, events)))
+    panel = read_panel(path, now_ms=end_of(DAY_0 + 600))
+    found = fit(panel, panel.last_day, 60, SHIPPED)
+    alone = fit_contract(contract_panel_of(events), panel.last_day, 60, SHIPPED)
+    assert found.parameters.churn.contract == alone.contract
+    assert found.report["contracts"] == alone.report
+    assert parameters.parse(render(found.parameters)) == found.parameters
+    buyers = tmp_path / "buyers.jsonl"
+    buyers.write_bytes(encode(Purchase("p", "b", at(DAY_0), amount=1.0, currency="EUR")))
+    assert read_panel(buyers, now_ms=end_of(DAY_0 + 600)).contracts is None

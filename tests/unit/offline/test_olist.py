@@ -35,3 +35,4 @@ def test_low_reviews_of_olist_are_foreseen(tmp_path: Path) -> None:
     assert kizuna.auc >= 0.765
     assert kizuna.brier <= 0.092
     assert kizuna.ece <= 0.02
+    assert verdict.gain[1] > 0.05  # significantly better than the days overdue

@@ -1,0 +1,61 @@
+"""Trust as it was some days ago, from the present state: what came since is taken out again.
+
+Not a copy that somebody kept: feedback is remembered with its time and promises hold theirs, so the sums
+without what happened later are those that an observer of that day would have had, had everything reached him
+at once. Late records change the past they belong to.
+"""
+
+import numpy as np
+
+from stream.model import trust as trust_model
+from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Floats, Ints
+from stream.model.evidence import CAUSES, DERIVED_CAUSES, cause_half_lives_ms, growth, shrink
+from stream.model.feedback import terms
+from stream.model.parameters import Parameters
+from stream.state import promises
+from stream.state.feedback import remembered
+from stream.state.layout import take
+from stream.state.promises import SETTLED_S
+from stream.state.table import CustomerTable
+
+__all__ = ["MOST_DAYS", "trust_then"]
+
+MOST_DAYS = SETTLED_S // 86_400 - 1  # a promise may have lost its time after that; a day for events ahead
+
+
+def trust_then(table: CustomerTable, rows: Ints, now_ms: int, days: int, parameters: Parameters) -> Floats:
+    """Trust of the customers in `rows` (distinct, live) `days` before `now_ms`, 0-100; shape (n,).
+
+    nan where it cannot be known: nobody had heard of the customer yet, the state is of a later time than
+    `now_ms`, or more feedback came since than is remembered.
+
+    Args:
+        table: the state.
+        rows: (n,) row numbers.
+        now_ms: time of the present scores.
+        days: at most `MOST_DAYS`.
+        parameters: of the model.
+    """
+    assert 0 <= days <= MOST_DAYS
+    then_ms = now_ms - days * MS_PER_DAY
+    store, k = take(table.rows, rows), len(CAUSES)
+    sums = [np.zeros((len(rows), k + len(DERIVED_CAUSES))) for _ in range(2)]
+    memory = remembered(table.rows, table.tails, rows)
+    later = memory.time_ms > then_ms
+    owner, code, when = memory.owner[later], memory.code[later], memory.time_ms[later]
+    each, half_lives = terms(parameters.statistics), cause_half_lives_ms(parameters.statistics)
+    cause = each.cause[code]
+    promised = promises.evidence_of(table.rows, table.tails, rows, then_ms, parameters, past=True)
+    decay = shrink(then_ms, half_lives)
+    for side, (weight, kept) in enumerate(((each.good, promised.positive), (each.bad, promised.negative))):
+        stored = store["evidence"][:, :, side].copy()
+        np.subtract.at(stored, (owner, cause), growth(weight[code], when, half_lives[cause]))
+        stored[:, promises.PROMISE_COLUMNS] += kept
+        sums[side][:, :k] = np.maximum(stored * decay, 0.0)  # entries are up to 64 s early: never below 0
+    sums[1][:, k:] = promised.overdue
+    found = trust_model.trust(sums[0], sums[1], parameters.trust).trust
+    first_ms, last_ms = (
+        (store[name].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS for name in ("first_s", "last_s")
+    )
+    unknown = (first_ms > then_ms) | (last_ms > now_ms + MS_PER_DAY) | (memory.since_ms > then_ms)
+    return np.where(unknown, np.nan, found)

@@ -1,0 +1,106 @@
+"""Trust some days ago, from the present state, is what the oracle says of the events up to then."""
+
+from datetime import datetime
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.alerts import rules
+from stream.model import parameters
+from stream.pipeline import Pipeline
+from stream.state.past import MOST_DAYS, trust_then
+from stream.state.table import CustomerTable
+from tests.oracles import Oracle
+from tests.strategies import DAY_MS, END_MS, START_MS, Body, bodies, iso, records
+
+PIPELINE = Pipeline(parameters.load(), rules.load())
+NOW_MS = START_MS + 35 * DAY_MS
+
+
+def time_of(body: Body) -> int:
+    return round(datetime.fromisoformat(body["occurred_at"]).timestamp() * 1000)
+
+
+def told_once(found: list[Body]) -> list[Body]:
+    """Each step of a promise once, none opened again, no priority: facts that have a time of their own."""
+    seen: set[tuple[str, str, str | None]] = set()
+    kept = []
+    for body in sorted(found, key=lambda body: body["occurred_at"]):
+        ref = body.get("ticket_id") or body.get("delivery_id")
+        status = "arrived" if body.get("status") == "failed" else body.get("status")
+        key = (body["customer_id"], str(ref), status)
+        if ref is None or (key not in seen and status != "reopened"):
+            seen.add(key)
+            kept.append(body | ({"priority": None, "due_at": None} if body["type"] == "ticket" else {}))
+    return kept
+
+
+def table_of(found: list[Body], wall_ms: int = NOW_MS) -> CustomerTable:
+    table = PIPELINE.new_table()
+    PIPELINE.step(table, records(found), wall_ms)
+    return table
+
+
+@given(
+    # Two promises of each customer; or many, none settled for so long that it may be folded.
+    found=bodies(max_size=80, days=36.0) | bodies(max_size=80, refs=9, days=29.0, late_days=2),
+    days=st.integers(0, MOST_DAYS),
+    order=st.randoms(),
+)
+@settings(max_examples=60)
+def test_past_trust_is_that_of_the_events_until_then(found: list[Body], days: int, order: Random) -> None:
+    """In any order of arrival, to a hundredth of a point; nan where there was no event yet."""
+    found = told_once(found)
+    shuffled = list(found)
+    order.shuffle(shuffled)
+    table, oracle = table_of(shuffled), Oracle(PIPELINE.parameters, PIPELINE.rules)
+    then_ms = NOW_MS - days * DAY_MS
+    for each in records([body for body in found if time_of(body) <= then_ms]):
+        oracle.feed(each)
+    rows = table.live(0, table.n_rows)
+    then = trust_then(table, rows, NOW_MS, days, PIPELINE.parameters)
+    for key, is_ in zip(table.key_list(rows), then, strict=True):
+        if key.decode() in oracle.events:
+            assert is_ == pytest.approx(oracle.score_at(key.decode(), then_ms).trust, abs=0.01)
+        else:
+            assert np.isnan(is_)
+
+
+@given(bodies(max_size=60, customers=3, refs=9, days=34.0))
+@settings(max_examples=30)
+def test_zero_days_ago_is_now(found: list[Body]) -> None:
+    """The present is the past of no days."""
+    table = table_of(found)
+    rows = table.live(0, table.n_rows)
+    now = PIPELINE.scores(table, NOW_MS)[1].trust.trust
+    assert trust_then(table, rows, NOW_MS, 0, PIPELINE.parameters) == pytest.approx(now, abs=1e-9)
+
+
+def survey(i: int, time_ms: int, score: int = 0) -> Body:
+    return {
+        "type": "survey",
+        "event_id": f"e{i}",
+        "customer_id": "c0",
+        "occurred_at": iso(time_ms),
+        "instrument": "nps",
+        "score": score,
+    }
+
+
+def past(found: list[Body], now_ms: int, days: int) -> float:
+    table = table_of(found, END_MS)
+    return float(trust_then(table, np.array([0]), now_ms, days, PIPELINE.parameters)[0])
+
+
+def test_what_cannot_be_known_is_absent() -> None:
+    """Before the first event, of a time before the state's, and behind more feedback than is remembered."""
+    one = [survey(0, START_MS)]
+    assert np.isnan(past(one, START_MS + 3 * DAY_MS, 7))
+    assert past(one, START_MS + 8 * DAY_MS, 7) < 50.0
+    assert np.isnan(past([*one, survey(1, START_MS + 60 * DAY_MS)], START_MS + 30 * DAY_MS, 7))
+    crowd = [survey(i, START_MS + 50 * DAY_MS + i * 1000) for i in range(300)]
+    assert np.isnan(past([*one, *crowd], START_MS + 55 * DAY_MS, 30))
+    assert past([*one, *crowd], START_MS + 51 * DAY_MS, 0) == pytest.approx(0.5, abs=0.5)
