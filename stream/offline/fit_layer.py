@@ -38,7 +38,7 @@ RFM_INPUTS = ("recency", "frequency", "age", "amount")
 BTYD_INPUTS = ("mbg", "nbd", "recency", "frequency")
 RFM_SIGNS = np.array([1, -1, 0, -1])
 BTYD_SIGNS = np.array([1, 1, 1, -1])
-AGE = RFM_INPUTS.index("age")
+AGE, AMOUNT = RFM_INPUTS.index("age"), RFM_INPUTS.index("amount")
 PENALTY = 10.0
 MIN_OUTCOMES = 10  # customers of either outcome without whom nothing is learnt
 
@@ -97,6 +97,8 @@ def fit_layer(
     horizon_days: int,
     now: Models,
     fallback: Mbg,
+    *,
+    amounts: bool = True,
     on_window: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> LayerFit | str:
     """The layer, or why there is none.
@@ -107,6 +109,7 @@ def fit_layer(
         horizon_days: h; longer than the history, the half on recency and age is left out.
         now: the purchase models of the origin.
         fallback: the MBG/NBD that the parameters will hold if `now` has none.
+        amounts: whether they can be compared; else they get no coefficient.
         on_window: called with windows done and planned.
     """
     start = int(panel.day[panel.day <= until_day].min())
@@ -130,6 +133,8 @@ def fit_layer(
     rfm = None
     if horizon_days <= history_days:
         inputs = np.concatenate([_rfm_inputs(w.rfm, w.horizon) for w in windows])
+        if not amounts:
+            inputs[:, AMOUNT] = 0.0
         rfm = fit_logistic(inputs, churned, weight, PENALTY, RFM_SIGNS)
         if rfm.coefficients[0] + rfm.coefficients[AGE] < 0.0:  # risk would fall in silence
             inputs[:, AGE] = 0.0

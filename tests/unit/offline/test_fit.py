@@ -213,6 +213,24 @@ def test_currencies_are_said() -> None:
     assert says(found, "1 customers in more than one")
 
 
+def test_amounts_of_many_currencies_get_no_coefficient() -> None:
+    """With a tenth of the purchases in another unit a sum says nothing; what comes later decides nothing."""
+    events = shop(300)
+    mixed = [
+        purchase(e.customer_id, (e.occurred_at - START).days, e.amount, "JPY") if i % 10 == 0 else e
+        for i, e in enumerate(e for e in events if isinstance(e, Purchase))
+    ]
+    found = fitted(mixed)
+    layer = found.parameters.churn.layer
+    assert layer is not None
+    assert layer.coefficient.amount == 0.0
+    assert says(found, "amounts cannot be compared")
+    until = FIRST + 200
+    late = [purchase(i, 250, 1e6, "JPY") for i in range(900)]
+    one, other = (fitted([*events, *more], until=until, horizon=60) for more in ([], late))
+    assert one.parameters == other.parameters
+
+
 def test_time_after_the_last_event_is_not_silence() -> None:
     """Asked for a day after the file ends, it learns until the file ends, and says so."""
     events = shop(200)
