@@ -258,11 +258,12 @@ def _layer(
             f"the horizon of {horizon_days} days is longer than the {found.layer.history_days} days of "
             "history: the risk is extrapolated, and its recency and age half is left out"
         )
-    warnings += [
-        f"MBG/NBD is degenerate in the window of {shown_day(window.origin)}: {window.models.why}; "
-        "the NBD is used there"
-        for window in found.windows
-        if window.models.why
-    ]
+    odd = [window for window in found.windows if window.models.why]
+    if odd:
+        days = ", ".join(shown_day(window.origin) for window in odd)
+        warnings.append(
+            f"MBG/NBD is degenerate in {len(odd)} of {len(found.windows)} training windows ({days}), the NBD "
+            f"is used there; in the latest {odd[0].models.why}"
+        )
     report["layer"] = layer_report(found, shown_day)
     return found
