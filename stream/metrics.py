@@ -38,6 +38,12 @@ METRICS: Final[tuple[Declaration, ...]] = (
     Declaration("kizuna_alerts_resolved", "counter", "alerts_resolved", "Alerts resolved.", ("severity",)),
     Declaration("kizuna_dead_letters", "counter", "dead_letters", "Records refused.", ("cause",)),
     Declaration(
+        "kizuna_promises_given_up",
+        "counter",
+        "promises_given_up",
+        "Open promises of customers with more than a row may hold, counted as broken to make room.",
+    ),
+    Declaration(
         "kizuna_customers", "gauge", "customers", "Customers held, by score and its band.", ("score", "band")
     ),
     Declaration(
@@ -121,6 +127,7 @@ class Counted(Protocol):
     opened: Counter[str]
     resolved: Counter[str]
     scores: list[tuple[bytes, bytes]]
+    promises_given_up: int
 
 
 class Metrics:
@@ -132,6 +139,7 @@ class Metrics:
         self.alerts_opened: Counter[str] = Counter()
         self.alerts_resolved: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
+        self.promises_given_up = 0
         self.customers: dict[tuple[str, str], int] = {}
         self.lag_records: dict[str, float] = {}
         self.lag_seconds: dict[str, float] = {}
@@ -167,6 +175,7 @@ class Metrics:
         self.alerts_opened.update(effects.opened)
         self.alerts_resolved.update(effects.resolved)
         self.scores += len(effects.scores)
+        self.promises_given_up += effects.promises_given_up
         if timestamps_ms:
             self.latency.observe((now_ms - np.array(timestamps_ms, np.int64)) / 1000.0)
 

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from stream.model import risk as risk_model
 from stream.model import trust as trust_model
 from stream.model.columns import Floats
+from stream.model.evidence import cause_half_lives_ms
 from stream.model.parameters import Parameters
 from stream.model.risk import RiskFacts
 
-__all__ = ["Facts", "Scores", "score"]
+__all__ = ["Facts", "Scores", "score", "trust_of"]
 
 
 @dataclass(slots=True)
@@ -21,16 +22,20 @@ class Facts:
     Attributes:
         positive: (n, len(trust.ALL_CAUSES)) evidence for us, decayed to now.
         negative: the same against us, open overdue promises included.
+        silence_ms: (n,) since the last event, >= 0.
         risk: inputs of the churn risk.
     """
 
     positive: Floats
     negative: Floats
+    silence_ms: Floats
     risk: RiskFacts
 
     def of(self, chosen: NDArray[np.int64] | slice) -> "Facts":
         """The facts of some of the customers; views if they are a slice."""
-        return Facts(self.positive[chosen], self.negative[chosen], self.risk.of(chosen))
+        return Facts(
+            self.positive[chosen], self.negative[chosen], self.silence_ms[chosen], self.risk.of(chosen)
+        )
 
 
 @dataclass(slots=True)
@@ -60,9 +65,15 @@ class Scores:
         )
 
 
+def trust_of(facts: Facts, parameters: Parameters) -> trust_model.TrustScores:
+    """Trust of n customers, held down where only silence would have lifted it."""
+    silence = trust_model.Silence(facts.silence_ms, cause_half_lives_ms(parameters.statistics))
+    return trust_model.trust(facts.positive, facts.negative, parameters.trust, silence)
+
+
 def score(facts: Facts, now_ms: int, parameters: Parameters) -> Scores:
     """Score n customers; `trust_centi` and `risk_e4` are the published roundings (-1 = absent)."""
-    trust = trust_model.trust(facts.positive, facts.negative, parameters.trust)
+    trust = trust_of(facts, parameters)
     risk = risk_model.churn_risk(facts.risk, trust.unrecovered, now_ms, parameters)
     return Scores(
         trust=trust,

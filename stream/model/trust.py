@@ -8,9 +8,14 @@ With R, S the weighted sums of positive and lambda times negative evidence, base
 (Josang, subjective logic): trust = 100 (R + aW) / (R + S + W), u = W / (R + S + W). Since trust - 100a = 100
 [(1-a) R - a S] / (R + S + W), each unit of evidence has its own share of the distance from the base rate:
 contributions per cause sum to it exactly, with no attribution rule to choose.
+
+Causes are forgotten at different rates, so where failures fade first silence alone would lift trust above
+the base rate. It does not: evidence for us counts no more than gives what trust was at the last event, or
+the base rate, whichever is more.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,10 +23,11 @@ from stream.model.columns import Floats, row_sums
 from stream.model.evidence import DIMENSION_OF
 from stream.model.parameters import Trust
 
-__all__ = ["ALL_CAUSES", "TrustScores", "trust"]
+__all__ = ["ALL_CAUSES", "Silence", "TrustScores", "trust"]
 
 ALL_CAUSES = tuple(DIMENSION_OF)
 RECOVERY = ALL_CAUSES.index("recovery")
+MOST_HALVINGS = 100.0  # of evidence, undone: whatever was there before is nothing by now
 # What a recovery can make good: our own failures. A bad survey answer is not undone by a voucher.
 FAILURES = np.array(
     [
@@ -53,13 +59,30 @@ class TrustScores:
     unrecovered: Floats
 
 
-def trust(positive: Floats, negative: Floats, parameters: Trust) -> TrustScores:
+class Silence(NamedTuple):
+    """How long nothing was heard of n customers.
+
+    Attributes:
+        ms: (n,) since the last event, >= 0.
+        half_lives_ms: of the stored causes, which are the first of the K; the others are of the moment.
+    """
+
+    ms: Floats
+    half_lives_ms: Floats
+
+
+def trust(
+    positive: Floats, negative: Floats, parameters: Trust, silence: Silence | None = None
+) -> TrustScores:
     """Trust of n customers from decayed evidence. Pure; no argument is written to."""
     base, prior = parameters.base_rate, parameters.prior_weight
     weights = np.array([getattr(parameters.dimension_weight, DIMENSION_OF[cause]) for cause in ALL_CAUSES])
     good = positive * weights
     bad = negative * (weights * parameters.negative_weight)
+    raw_recovery = good[:, RECOVERY].copy()
     good[:, RECOVERY] = _capped_recovery(good, bad, base, prior)
+    if silence is not None:
+        _hold_down(good, bad, raw_recovery, silence, base, prior)
     alpha = row_sums(good) + base * prior
     beta = row_sums(bad) + (1.0 - base) * prior
     total = alpha + beta
@@ -72,6 +95,26 @@ def trust(positive: Floats, negative: Floats, parameters: Trust) -> TrustScores:
         contributions=100.0 * ((1.0 - base) * good - base * bad) / total[:, None],
         unrecovered=100.0 * (alpha - recovered) / (total - recovered),
     )
+
+
+def _hold_down(
+    good: Floats, bad: Floats, recovery: Floats, silence: Silence, base: float, prior: float
+) -> None:
+    """Scale `good` where trust has risen in silence above the base rate and what it was at the last event."""
+    above = row_sums(good) * (1.0 - base) > row_sums(bad) * base
+    chosen = np.flatnonzero(above & (silence.ms > 0.0))
+    if not len(chosen):
+        return
+    k = len(silence.half_lives_ms)
+    factor = np.ones((len(chosen), good.shape[1]))
+    factor[:, :k] = np.exp2(np.minimum(silence.ms[chosen, None] / silence.half_lives_ms, MOST_HALVINGS))
+    was_good, was_bad = good[chosen] * factor, bad[chosen] * factor
+    was_good[:, RECOVERY] = recovery[chosen] * factor[:, RECOVERY]
+    was_good[:, RECOVERY] = _capped_recovery(was_good, was_bad, base, prior)
+    alpha, beta = was_good.sum(axis=1) + base * prior, was_bad.sum(axis=1) + (1.0 - base) * prior
+    odds = np.maximum(alpha / beta, base / (1.0 - base))
+    most = odds * (bad[chosen].sum(axis=1) + (1.0 - base) * prior) - base * prior
+    good[chosen] *= np.minimum(most / good[chosen].sum(axis=1), 1.0)[:, None]
 
 
 def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Floats:

@@ -24,8 +24,7 @@ from stream.model.contract import (
 )
 from stream.model.parameters import Contract, Parameters, Risk
 from stream.model.risk import SERVICE_WEIGHTS, contract_facts, service_features
-from stream.model.score import Facts
-from stream.model.trust import trust
+from stream.model.score import Facts, trust_of
 from stream.offline.contract_panel import CANCELLED, ContractPanel, end_of, outcomes
 from stream.offline.hazard import Hazard, Prior, fit_hazard
 from stream.offline.sbg import Sbg, fit_sbg
@@ -265,7 +264,7 @@ def _rows(
     seen = known.of(place[result.customers])
     contracts, now_ms = contract_facts(seen.risk), end_of(day)
     term = term_state(contracts, now_ms, length, prior)
-    level = trust(seen.positive, seen.negative, base.trust).unrecovered
+    level = trust_of(seen, base).unrecovered
     return _Rows(
         tenure_months(contracts, term, now_ms, length),
         np.hstack([features(contracts, term), service_features(seen.risk, level, base)]),

@@ -38,6 +38,7 @@ class Replay:
         opened: alerts opened by severity.
         resolved: alerts resolved by severity.
         n_scores: scores published on the way.
+        promises_given_up: open promises counted as broken because a customer had more than a row may hold.
     """
 
     table: CustomerTable
@@ -49,6 +50,7 @@ class Replay:
     opened: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)
     n_scores: int = 0
+    promises_given_up: int = 0
 
     def count(self, outcome: str) -> int:
         """Events of every type with this outcome: scored, duplicate or invalid."""
@@ -61,6 +63,7 @@ class Replay:
         self.opened.update(effects.opened)
         self.resolved.update(effects.resolved)
         self.n_scores += len(effects.scores)
+        self.promises_given_up += effects.promises_given_up
 
 
 def replay(

@@ -32,6 +32,7 @@ class Effects:
         causes: dead letters by cause.
         opened: alerts opened, by severity.
         resolved: alerts resolved, by severity.
+        promises_given_up: open promises counted as broken because a customer had more than a row may hold.
         n_records: records of the run, dead ones included.
     """
 
@@ -44,4 +45,5 @@ class Effects:
     causes: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)
+    promises_given_up: int = 0
     n_records: int = 0

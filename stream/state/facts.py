@@ -49,7 +49,8 @@ def facts(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters)
         first_ms=_to_ms(store["first_s"].astype(np.int64)),
         renewed_ms=_to_ms(store["renewed_s"].astype(np.int64)),
     )
-    return Facts(positive=positive, negative=negative, risk=risk)
+    silence_ms = np.maximum(float(now_ms) - _to_ms(store["last_s"].astype(np.int64)), 0.0)
+    return Facts(positive=positive, negative=negative, silence_ms=silence_ms, risk=risk)
 
 
 def _to_ms(time_s: Ints) -> Ints:

@@ -53,9 +53,12 @@ def trust_then(table: CustomerTable, rows: Ints, now_ms: int, days: int, paramet
         stored[:, promises.PROMISE_COLUMNS] += kept
         sums[side][:, :k] = np.maximum(stored * decay, 0.0)  # entries are up to 64 s early: never below 0
     sums[1][:, k:] = promised.overdue
-    found = trust_model.trust(sums[0], sums[1], parameters.trust).trust
     first_ms, last_ms = (
         (store[name].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS for name in ("first_s", "last_s")
     )
+    # The last event before a later one is not known: then nothing is known of a silence either.
+    silence_ms = np.where(last_ms <= then_ms, then_ms - last_ms, 0).astype(np.float64)
+    silence = trust_model.Silence(silence_ms, half_lives)
+    found = trust_model.trust(sums[0], sums[1], parameters.trust, silence).trust
     unknown = (first_ms > then_ms) | (last_ms > now_ms + MS_PER_DAY) | (memory.since_ms > then_ms)
     return np.where(unknown, np.nan, found)

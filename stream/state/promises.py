@@ -201,6 +201,7 @@ def _break_oldest(
     broken["failed"], broken["closed"] = 1, np.maximum(broken["closed"], np.uint32(time_s))
     _fold(store, np.array([row]), broken, parameters)
     tails.drop(tails[row], broken["ref"].tolist())
+    tails.given_up += 1
 
 
 def _fold(store: NDArray[np.void], rows: Ints, settled: NDArray[np.void], parameters: Parameters) -> None:

@@ -64,13 +64,15 @@ class Oracle:
         """What is remembered of a customer now."""
         return self._after(self._present, customer_id, len(self.events[customer_id]))
 
-    def score_at(self, customer_id: str, now_ms: int, after_events: int | None = None) -> Score:
+    def score_at(
+        self, customer_id: str, now_ms: int, after_events: int | None = None, *, silence: bool = True
+    ) -> Score:
         """The scores that hold at a time for the first `after_events` accepted events, all by default.
 
         Cheap while `after_events` only grows from call to call of a customer; else started anew.
         """
         if after_events is None:
-            return score(self.customer(customer_id), now_ms, self.parameters)
+            return score(self.customer(customer_id), now_ms, self.parameters, silence=silence)
         return score(self._after(self._past, customer_id, after_events), now_ms, self.parameters)
 
     def _after(self, memories: dict[str, Memory], customer_id: str, count: int) -> Memory:

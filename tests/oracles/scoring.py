@@ -36,33 +36,84 @@ class Score:
     uncertainty: float
     churn_risk: float | None
     purchase_days: int
+    band: str
+    forced_by: list[tuple[str, str, int]] | None  # event, band, until epoch ms
 
 
-def score(memory: Memory, now_ms: int, p: Parameters) -> Score:
-    """Both scores of a customer at a time."""
-    trust, unrecovered, uncertainty = _trust(memory, now_ms, p)
+def score(memory: Memory, now_ms: int, p: Parameters, *, silence: bool = True) -> Score:
+    """Both scores of a customer at a time; `silence` False: as if something had just been heard."""
+    trust, unrecovered, uncertainty = _trust(memory, now_ms, p, silence=silence)
     risk = _churn_risk(memory, unrecovered, now_ms, p)
+    forced = _forced(memory, now_ms, p)
     return Score(
         trust=round(trust * 100.0) / 100.0,
         uncertainty=round(uncertainty, 4),
         churn_risk=None if risk is None else round(risk * 1e4) / 10_000.0,
         purchase_days=len(memory.days),
+        band=forced[0][1] if forced else _band(round(trust * 100.0) / 100.0, p),
+        forced_by=forced or None,
     )
+
+
+def _band(trust: float, p: Parameters) -> str:
+    begins = [
+        ("strong", p.bands.strong),
+        ("good", p.bands.good),
+        ("fair", p.bands.fair),
+        ("low", p.bands.low),
+    ]
+    return next((band for band, points in begins if trust >= points), "critical")
+
+
+def _forced(memory: Memory, now_ms: int, p: Parameters) -> list[tuple[str, str, int]]:
+    """What forces a band at a time, the worst band first, of equals the one that lasts longest."""
+    found = []
+    for event, at in memory.exceptions.items():
+        rule = getattr(p.exceptions, event)
+        until = (at - 1) * 1000 + FIRST_MS + round(rule.days * DAY_MS)
+        if until > now_ms:
+            found.append((event, rule.band, until))
+    worst_first = ["critical", "low", "fair", "good", "strong"]
+    return sorted(found, key=lambda each: (worst_first.index(each[1]), -each[2], each[0]))
 
 
 def _decay(now_ms: int, half_life_days: float) -> float:
     return math.pow(2.0, -(now_ms - LANDMARK_MS) / (half_life_days * DAY_MS))
 
 
-def _trust(memory: Memory, now_ms: int, p: Parameters) -> tuple[float, float, float]:
-    """(trust, trust without recovery, uncertainty)."""
+def _trust(memory: Memory, now_ms: int, p: Parameters, *, silence: bool) -> tuple[float, float, float]:
+    """(trust, trust without recovery, uncertainty).
+
+    Silence alone lifts trust neither above its base rate nor above what it was at the last event (with the
+    promises that are overdue now): evidence for us counts so much less.
+    """
+    a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806 (letters of subjective logic)
+    good, bad = _evidence(memory, now_ms, now_ms, p)
+    for_us, against = sum(good.values()) + a * W, sum(bad.values()) + (1.0 - a) * W
+    last_ms = (memory.last_s - 1) * 1000 + FIRST_MS
+    if silence and last_ms < now_ms:
+        then_good, then_bad = _evidence(memory, last_ms, now_ms, p)
+        odds = (sum(then_good.values()) + a * W) / (sum(then_bad.values()) + (1.0 - a) * W)
+        most = max(odds, a / (1.0 - a)) * against
+        if for_us > most:
+            share = (most - a * W) / (for_us - a * W)
+            good = {cause: share * value for cause, value in good.items()}
+            for_us = most
+    total, recovered = for_us + against, good["recovery"]
+    return 100.0 * for_us / total, 100.0 * (for_us - recovered) / (total - recovered), W / total
+
+
+def _evidence(
+    memory: Memory, at_ms: int, now_ms: int, p: Parameters
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Weighted (good, bad) by cause, decayed to a time, recovery capped; promises overdue now."""
     good, bad = dict(memory.good), dict(memory.bad)
     for terms in memory.settled.values():
         for cause, plus, minus in terms:
             good[cause] += plus
             bad[cause] += minus
     for cause in CAUSES:
-        decay = _decay(now_ms, getattr(p.statistics.half_life_days, cause))
+        decay = _decay(at_ms, getattr(p.statistics.half_life_days, cause))
         good[cause] *= decay
         bad[cause] *= decay
     for kind in ("delivery", "ticket"):
@@ -76,10 +127,8 @@ def _trust(memory: Memory, now_ms: int, p: Parameters) -> tuple[float, float, fl
     failures = sum(bad[cause] for cause in FAILURES)
     other_bad = sum(bad.values()) - failures + (1.0 - a) * W
     without_recovery = sum(good.values()) - good["recovery"] + a * W
-    unrecovered = 100.0 * without_recovery / (without_recovery + sum(bad.values()) + (1.0 - a) * W)
     good["recovery"] = min(good["recovery"], without_recovery * failures / other_bad)
-    total = sum(good.values()) + sum(bad.values()) + W
-    return 100.0 * (sum(good.values()) + a * W) / total, unrecovered, W / total
+    return good, bad
 
 
 def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) -> float | None:

@@ -20,6 +20,7 @@ def metrics() -> Metrics:
     metrics = Metrics("1.2.3", "model")
     effects = Effects(
         scores=[(b"k", b"v")] * 3,
+        promises_given_up=2,
         outcomes=Counter({("purchase", "scored"): 3, ("unknown", "invalid"): 1}),
         causes=Counter({"invalid_json": 1}),
         opened=Counter({"warning": 2}),
@@ -69,6 +70,7 @@ def test_a_committed_step_is_counted_by_type_outcome_cause_and_severity(metrics:
     for line in (
         'kizuna_events_total{outcome="scored",type="purchase"} 3.0',
         'kizuna_dead_letters_total{cause="invalid_json"} 1.0',
+        "kizuna_promises_given_up_total 2.0",
         'kizuna_alerts_opened_total{severity="warning"} 2.0',
         'kizuna_alerts_resolved_total{severity="warning"} 1.0',
         "kizuna_scores_total 3.0",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from stream.model import parameters
 from stream.model.columns import Floats
 from stream.model.parameters import Trust
-from stream.model.trust import ALL_CAUSES, trust
+from stream.model.trust import ALL_CAUSES, Silence, trust
 
 SHIPPED = parameters.load().trust
 K = len(ALL_CAUSES)
@@ -104,3 +104,55 @@ def test_arguments_are_left_alone() -> None:
     for array in (good, bad):
         array.flags.writeable = False
     trust(good, bad, SHIPPED)
+
+
+HALF_LIVES = np.random.default_rng(1).uniform(30.0, 3650.0, K - 2)
+
+
+def at(good: Floats, bad: Floats, model: Trust, days: float) -> Floats:
+    """Trust after so many days of silence, from evidence as it was at the last event."""
+    left = np.exp2(-days / np.append(HALF_LIVES, [np.inf, np.inf]))
+    silence = Silence(np.full(len(good), days), HALF_LIVES)
+    return trust(good * left, bad * left, model, silence).trust
+
+
+@given(good=EVIDENCE, bad=EVIDENCE, model=MODELS, days=st.floats(0.0, 20_000.0))
+def test_silence_lifts_trust_no_higher_than_it_was_nor_above_the_base(
+    good: Floats, bad: Floats, model: Trust, days: float
+) -> None:
+    """Whatever is forgotten first: never above the last event's trust and the base rate, where it ends."""
+    good[:, K - 2 :] = 0.0  # promises that are overdue say nothing for us
+    base, last = 100.0 * model.base_rate, at(good, bad, model, 0.0)
+    assert last == pytest.approx(trust(good, bad, model).trust)
+    assert (at(good, bad, model, days) <= np.maximum(base, last) + 1e-9).all()
+    overdue = bad[:, K - 2 :].sum(axis=1) > 0.0
+    assert at(good, bad, model, 1e7)[~overdue] == pytest.approx(base, abs=1e-6)
+
+
+def test_praise_that_outlives_a_failure_does_not_speak_in_silence() -> None:
+    """Five stars fade over a year, a late ticket in a season: trust comes back to the base and stays."""
+    good, bad = np.zeros((1, K)), np.zeros((1, K))
+    good[0, ALL_CAUSES.index("review")], bad[0, ALL_CAUSES.index("ticket")] = 1.0, 1.0
+    half_lives = np.array([365.0 if cause == "review" else 90.0 for cause in ALL_CAUSES[: K - 2]])
+    seen = []
+    for days in (0.0, 90.0, 400.0, 2000.0):
+        left = np.exp2(-days / np.append(half_lives, [np.inf, np.inf]))
+        scores = trust(good * left, bad * left, SHIPPED, Silence(np.array([days]), half_lives))
+        assert scores.contributions.sum() + 50.0 == pytest.approx(scores.trust[0], abs=1e-9)
+        seen.append(float(scores.trust[0]))
+    assert seen[0] < 50.0
+    assert max(seen) <= 50.0 + 1e-9
+    assert seen[2:] == pytest.approx([50.0, 50.0])
+
+
+@given(good=EVIDENCE, bad=EVIDENCE, model=MODELS, more=st.floats(1.0, 5.0))
+def test_parameters_of_belief_have_their_direction(
+    good: Floats, bad: Floats, model: Trust, more: float
+) -> None:
+    """A greater negative weight never raises trust, a higher base rate never lowers it, without recovery."""
+    good[:, RECOVERY] = 0.0
+    harsher = replace(model, negative_weight=model.negative_weight * more)
+    kinder = replace(model, base_rate=1.0 - (1.0 - model.base_rate) / more)
+    now = trust(good, bad, model).trust
+    assert (trust(good, bad, harsher).trust <= now + 1e-9).all()
+    assert (trust(good, bad, kinder).trust >= now - 1e-9).all()

@@ -170,7 +170,7 @@ def test_horizon_longer_than_the_history_is_extrapolated() -> None:
 
 
 def test_regular_buyers_get_no_worse_than_their_purchase_model() -> None:
-    """Like clockwork, seldom leaving: Brier within .001 of MBG/NBD's (halves would be .009 off), recency behind."""
+    """Like clockwork, seldom leaving: Brier within .001 of MBG/NBD's, where equal halves are .009 off."""
     panel = panel_of(shop(700, days=425, leaving=0.03, gap=8.0, regularity=3.0))
     found = fit(panel, UNTIL, 60, SHIPPED, references=False)
     churn = found.parameters.churn

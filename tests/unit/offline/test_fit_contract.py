@@ -15,8 +15,8 @@ from schemas.interaction import Engagement, Interaction, Payment, Purchase, Subs
 from stream.model import parameters
 from stream.model.parameters import Contract, Parameters
 from stream.model.risk import churn_risk
+from stream.model.score import trust_of
 from stream.model.toml import render
-from stream.model.trust import trust
 from stream.offline.contract_panel import ContractPanel, contract_panel_of, end_of, outcomes
 from stream.offline.fit import fit
 from stream.offline.fit_contract import ContractFit, declared, fit_contract
@@ -38,7 +38,7 @@ def risk_on(
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Churn risk on a day, in the order of `customers`, everybody by default."""
     ((known, facts),) = panel.facts([day], model)
-    level = trust(facts.positive, facts.negative, model.trust).unrecovered
+    level = trust_of(facts, model).unrecovered
     risk = np.full(len(panel.keys), np.nan)
     risk[known] = churn_risk(facts.risk, level, end_of(day), model).churn_risk
     return risk if customers is None else risk[customers]

@@ -4,15 +4,17 @@ from itertools import permutations
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.alerts import rules
 from stream.model import parameters
+from stream.model.promises import overdue
 from stream.pipeline import Pipeline
 from stream.state.layout import PROMISE_SLOTS
-from stream.state.promises import SETTLED_S
+from stream.state.promises import MAX_SPILLED, SETTLED_S, evidence_of, ledgers
 from stream.state.table import CustomerTable
 from tests.oracles import Oracle, table_differences
 from tests.strategies import DAY_MS, END_MS, HOUR_MS, START_MS, Body, bodies, iso, records, splits
@@ -123,12 +125,105 @@ def test_late_fact_about_a_settled_promise_merges(fact: str) -> None:
     assert trust_of([*FILLED, late]) == trust_of([late, *FILLED])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_fifty_open_promises_are_all_there(seed: int) -> None:
+    """In any order: none is lost, each weighs while it is overdue, each can still be kept."""
+    chance = Random(seed)
+    opened = [delivery(f"p{i}", START_MS + i, "promised", iso(START_MS + DAY_MS), f"d{i}") for i in range(50)]
+    arrived = [delivery(f"a{i}", START_MS + 9 * DAY_MS + i, "arrived", ref=f"d{i}") for i in range(50)]
+    chance.shuffle(opened)
+    found, table = differences(opened, [slice(0, 20), slice(20, 50)])
+    assert found == []
+    now_ms = START_MS + 8 * DAY_MS
+    late = evidence_of(table.rows, table.tails, np.array([0]), now_ms, PIPELINE.parameters)
+    each = overdue(ledgers(table.rows, table.tails, np.array([0]))[1], now_ms, PIPELINE.parameters)
+    assert late.n_overdue[0] == len(each) == 50
+    assert late.overdue[0, 0] == pytest.approx(each.sum())
+    mixed = opened + arrived
+    chance.shuffle(mixed)
+    found, table = differences(mixed, [slice(0, 33), slice(33, 70), slice(70, 100)])
+    assert found == []
+    left = evidence_of(table.rows, table.tails, np.array([0]), END_MS, PIPELINE.parameters)
+    assert left.n_overdue[0] == 0
+    assert table.tails.given_up == 0
+
+
+@given(
+    kind=st.sampled_from(["delivery", "ticket"]),
+    days=st.lists(st.floats(0.0, 300.0), min_size=2, max_size=6, unique=True),
+)
+def test_an_overdue_promise_weighs_more_the_longer_it_is(kind: str, days: list[float]) -> None:
+    """Never less with time, up to its full weight; not before it is due, and not once it is kept."""
+    due_ms, due = START_MS + 3 * DAY_MS, iso(START_MS + 3 * DAY_MS)
+    opens = [delivery("a", START_MS, "promised", due), ticket("a", START_MS, "opened", due_at=due)]
+    keeps = [delivery("b", START_MS + DAY_MS, "arrived"), ticket("b", START_MS + DAY_MS, "resolved")]
+    which = kind == "ticket"
+    open_, kept = (
+        differences([opens[which]], [slice(0, 1)])[1],
+        differences([opens[which], keeps[which]], [slice(0, 2)])[1],
+    )
+
+    def weight(table: CustomerTable, now_ms: int) -> float:
+        sums = evidence_of(table.rows, table.tails, np.array([0]), now_ms, PIPELINE.parameters)
+        return float(sums.overdue.sum())
+
+    weights = [weight(open_, due_ms + round(day * DAY_MS)) for day in sorted(days)]
+    assert weights == sorted(weights)
+    assert weights[-1] <= PIPELINE.parameters.promises.overdue_weight
+    assert weight(open_, due_ms) == 0.0 < weight(open_, due_ms + HOUR_MS)
+    assert weight(kept, END_MS) == 0.0
+
+
+PARCEL = [
+    delivery("a", START_MS, "promised", iso(START_MS + DAY_MS)),
+    delivery("b", START_MS + HOUR_MS, "promised", iso(START_MS + 2 * DAY_MS)),
+    delivery("c", START_MS + 3 * DAY_MS, "failed"),
+    delivery("d", START_MS + 4 * DAY_MS, "arrived"),
+    delivery("e", START_MS + 5 * DAY_MS, "arrived"),
+]
+BY_PRIORITY = [
+    ticket("a", START_MS, "opened", priority="low"),
+    ticket("b", START_MS + HOUR_MS, "first_reply", priority="urgent"),
+    ticket("c", START_MS + 2 * HOUR_MS, "escalated"),
+    ticket("d", START_MS + 9 * HOUR_MS, "resolved"),
+    ticket("e", START_MS + 8 * HOUR_MS, "opened", due_at=iso(START_MS + 5 * HOUR_MS)),
+]
+
+
+@pytest.mark.parametrize("life", [PARCEL, BY_PRIORITY])
+def test_every_order_of_a_life_ends_as_the_oracle_says(life: list[Body]) -> None:
+    """All 120 orders of a delivery promised twice that failed, and of a ticket with late facts: one end."""
+    ends = set()
+    for order in permutations(life):
+        found, table = differences(list(order), [slice(0, 2), slice(2, 5)])
+        assert found == []
+        ends.add((table.rows["promises"][0].tobytes(), table.rows["evidence"][0].tobytes()))
+    assert len(ends) == 1
+
+
+def test_what_was_closed_a_month_ago_still_merges() -> None:
+    """A closed promise is remembered for a month beyond its end, though four newer ones need its room."""
+    closed = [
+        delivery("p", START_MS, "promised", iso(START_MS + DAY_MS), "old"),
+        delivery("a", START_MS + DAY_MS, "arrived", ref="old"),
+    ]
+    month = 30 * DAY_MS
+    newer = [
+        delivery(f"n{i}", START_MS + month + i, "promised", iso(START_MS + month + DAY_MS), f"n{i}")
+        for i in range(9)
+    ]
+    repeated = [body | {"event_id": body["event_id"] + " again"} for body in closed]
+    assert trust_of([*closed, *newer, *repeated]) == trust_of([*closed, *newer])
+    assert differences([*closed, *newer, *repeated], [slice(0, 5), slice(5, 13)])[0] == []
+
+
 def test_a_row_does_not_outgrow_kafka() -> None:
-    """A guest account with any number of open promises: the oldest count as broken, the row stays small."""
+    """A guest account with any number of open promises: the oldest count as broken, and are counted."""
     table = PIPELINE.new_table()
     due = iso(START_MS + DAY_MS)
     found = [delivery(f"p{i}", START_MS + i * HOUR_MS, "promised", due, f"d{i}") for i in range(600)]
-    PIPELINE.step(table, records(found), END_MS)
+    effects = PIPELINE.step(table, records(found), END_MS)
+    assert effects.promises_given_up == table.tails.given_up == 600 - PROMISE_SLOTS - MAX_SPILLED
     assert max(len(value) for value in table.encode(table.live(0, 1))) < 10_000
     assert table.rows["evidence"][0].sum() > 0
 
