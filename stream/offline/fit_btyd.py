@@ -39,7 +39,8 @@ PRIOR = Prior(np.log([0.7, 8.0, 0.6, 1.5]), np.array([1.5, 2.0, 1.0, 1.0]))
 
 MOST_HISTORIES = 100_000
 MIN_GAIN = 2.0  # log-likelihood that dropping out must add to the NBD to be believed
-MIN_DROPOUT = 0.005  # least probability of dropping out, a/(a+b), that is not called none
+MIN_DROPOUT = 0.005  # a mean probability of dropping out, a/(a+b), below this is called none ...
+CLEAR_GAIN = 10.0  # ... unless it adds so much: who buys every day leaves after one purchase in hundreds
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,6 @@ def degenerate(mbg: Estimate, nbd: Estimate) -> str:
     gain = mbg.log_likelihood - nbd.log_likelihood
     if gain < MIN_GAIN:
         return f"dropping out adds only {max(gain, 0.0):.1f} to the log-likelihood of the NBD"
-    if a / (a + b) < MIN_DROPOUT:
-        return f"the mean probability of dropping out, a/(a+b), is {a / (a + b):.1e}"
+    if a / (a + b) < MIN_DROPOUT and gain < CLEAR_GAIN:
+        return f"the mean probability of dropping out, a/(a+b), is {a / (a + b):.1e}, on little evidence"
     return ""

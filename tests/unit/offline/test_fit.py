@@ -19,6 +19,7 @@ from stream.offline.fit_btyd import PRIOR, Histories, degenerate, fit_mbg, fit_n
 from stream.offline.fit_layer import plan
 from stream.offline.generate import generate
 from stream.offline.metrics import auc, brier
+from stream.offline.mle import Estimate
 from stream.offline.panel import Panel, day_of, panel_of
 
 SHIPPED = parameters.load()
@@ -125,7 +126,21 @@ def test_nobody_who_leaves_is_a_degenerate_fit() -> None:
 
 
 def test_degenerate_by_gain_and_by_dropout() -> None:
-    """Two points of log-likelihood and half a percent of dropping out are the limits."""
+    """Two points of log-likelihood; ten, where the mean probability of dropping out is below half a percent."""
+
+    def estimate(a: float, b: float, log_likelihood: float) -> Estimate:
+        values, names = np.array([1.0, 5.0, a, b]), ("r", "alpha", "a", "b")
+        return Estimate(names, values, values, log_likelihood, converged=True, agreeing=4, starts=4)
+
+    nbd = estimate(1.0, 1.0, -1000.0)
+    assert degenerate(estimate(1.0, 10.0, -998.1), nbd)
+    assert not degenerate(estimate(1.0, 10.0, -997.9), nbd)
+    assert degenerate(estimate(1.0, 300.0, -991.0), nbd)
+    assert not degenerate(estimate(1.0, 300.0, -989.0), nbd)
+
+
+def test_invented_buyers_who_never_leave_are_degenerate() -> None:
+    """NBD's own customers: dropping out adds nothing."""
     chance = np.random.default_rng(3)
     age = np.full(400, 52.0)
     x = chance.poisson(chance.gamma(1.0, 0.1, 400) * 52.0).astype(np.float64)
@@ -157,6 +172,25 @@ def test_everybody_stays_has_nothing_to_learn() -> None:
     found = fitted(events)
     assert says(found, "0 customers stayed away")
     assert found.parameters.churn.layer is None
+
+
+def test_daily_buyers_and_a_long_horizon_stay_inside_the_file() -> None:
+    """Log-odds of minus hundreds are numbers like any other: finite, and the file loads."""
+    chance = np.random.default_rng(8)
+    events = [
+        purchase(i, day)
+        for i in range(120)
+        for day in range(int(chance.integers(0, 60)), int(chance.integers(100, 500)))
+        if chance.random() < 0.9 and day < 365
+    ]
+    found = fitted(events, horizon=180)
+    assert parameters.parse(render(found.parameters)) == found.parameters
+    layer = found.parameters.churn.layer
+    assert layer is not None
+    rfm = panel_of(events).at(UNTIL)
+    amount = rfm.amount / rfm.n_days
+    terms = log_odds_terms(rfm.x, rfm.t_x, rfm.T, amount, layer, found.parameters.churn.mbg)
+    assert np.isfinite(terms).all()
 
 
 def test_horizon_longer_than_the_history_is_extrapolated() -> None:
