@@ -126,7 +126,7 @@ def test_nobody_who_leaves_is_a_degenerate_fit() -> None:
 
 
 def test_degenerate_by_gain_and_by_dropout() -> None:
-    """Two points of log-likelihood; ten, where the mean probability of dropping out is below half a percent."""
+    """Two points of log-likelihood; ten, where the mean probability of dropping out is below .005."""
 
     def estimate(a: float, b: float, log_likelihood: float) -> Estimate:
         values, names = np.array([1.0, 5.0, a, b]), ("r", "alpha", "a", "b")
