@@ -4,7 +4,7 @@ Conventions:
     x repeat purchase days; t_x and T (`age`) in days from the first purchase; `amount` mean per purchase day.
     Arrays (n,); log-odds out. Drivers, in the order of `DRIVERS`, shape (n, 4).
 
-The model is the mean of two penalised logistic regressions, one on recency, frequency, age and amount, one
+The model is a mean of two penalised logistic regressions, one on recency, frequency, age and amount, one
 on the log-odds of MBG/NBD and NBD (`offline/fit_layer.py` fits both). Their mean is one sum of six inputs, so
 its terms are its reasons, exactly. The log-odds of a purchase model are split along a path that a person can
 follow: what they were right after the last purchase is the frequency's, what the time since then has added is
@@ -35,9 +35,9 @@ def drivers(
     """Log-odds of each driver before the usual ones are taken off; (n, 4)."""
     frequency = c.frequency * np.log1p(x)
     silence = c.recency * np.log1p(age - t_x)
+    last, weeks, h = t_x / WEEK, age / WEEK, horizon / WEEK
     for weight, model in ((c.mbg, mbg), (c.nbd, nbd)):
         if weight > 0.0:
-            last, weeks, h = t_x / WEEK, age / WEEK, horizon / WEEK
             fresh = logit_no_purchase(x, last, last, h, model)
             frequency += weight * fresh
             silence += weight * (logit_no_purchase(x, last, weeks, h, model) - fresh)

@@ -194,7 +194,7 @@ class Layer(_Table, frozen=True):
 
     horizon_days: HorizonDays
     history_days: Annotated[int, Meta(ge=1, le=100_000)]
-    base: LogOdds
+    base: Annotated[float, Meta(ge=-1e6, le=1e6)]
     coefficient: Coefficients
     usual: Usual
     nbd: Nbd

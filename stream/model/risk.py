@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from stream.model.btyd import logit_no_purchase
-from stream.model.columns import Floats, Ints
+from stream.model.columns import Floats, Ints, row_sums
 from stream.model.contract import CONTRACT_TERMS, ContractFacts, contract_terms
 from stream.model.layer import WEEK, log_odds_terms
 from stream.model.parameters import Churn, Contract, Parameters, Risk
@@ -112,7 +112,7 @@ class RiskFacts:
     first_ms: Ints
     renewed_ms: Ints
 
-    def of(self, chosen: Ints) -> "RiskFacts":
+    def of(self, chosen: Ints | slice) -> "RiskFacts":
         """The facts of some of the customers."""
         return RiskFacts(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
@@ -147,7 +147,7 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     terms[:, SERVICE] = service_features(facts, trust, parameters) * weights
     known = buys | facts.contractual
     terms[~known] = 0.0
-    risk = np.where(known, expit(terms.sum(axis=1)), np.nan)
+    risk = np.where(known, expit(row_sums(terms)), np.nan)
     return RiskScores(churn_risk=risk, contributions=terms)
 
 

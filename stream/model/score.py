@@ -31,8 +31,8 @@ class Facts:
     silence_ms: Floats
     risk: RiskFacts
 
-    def of(self, chosen: NDArray[np.int64]) -> "Facts":
-        """The facts of some of the customers."""
+    def of(self, chosen: NDArray[np.int64] | slice) -> "Facts":
+        """The facts of some of the customers; views if they are a slice."""
         return Facts(
             self.positive[chosen], self.negative[chosen], self.silence_ms[chosen], self.risk.of(chosen)
         )

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.model.columns import Floats
+from stream.model.columns import Floats, row_sums
 from stream.model.evidence import DIMENSION_OF
 from stream.model.parameters import Trust
 
@@ -83,8 +83,8 @@ def trust(
     good[:, RECOVERY] = _capped_recovery(good, bad, base, prior)
     if silence is not None:
         _hold_down(good, bad, raw_recovery, silence, base, prior)
-    alpha = good.sum(axis=1) + base * prior
-    beta = bad.sum(axis=1) + (1.0 - base) * prior
+    alpha = row_sums(good) + base * prior
+    beta = row_sums(bad) + (1.0 - base) * prior
     total = alpha + beta
     recovered = good[:, RECOVERY]
     return TrustScores(
@@ -101,7 +101,7 @@ def _hold_down(
     good: Floats, bad: Floats, recovery: Floats, silence: Silence, base: float, prior: float
 ) -> None:
     """Scale `good` where trust has risen in silence above the base rate and what it was at the last event."""
-    above = good.sum(axis=1) * (1.0 - base) > bad.sum(axis=1) * base
+    above = row_sums(good) * (1.0 - base) > row_sums(bad) * base
     chosen = np.flatnonzero(above & (silence.ms > 0.0))
     if not len(chosen):
         return
@@ -125,7 +125,7 @@ def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Fl
     recovery restores satisfaction, it does not buy more than was lost; nor does it bring people back, so the
     churn risk is computed without it.
     """
-    failures = bad[:, FAILURES].sum(axis=1)
-    a = good.sum(axis=1) - good[:, RECOVERY] + base * prior
-    other = bad.sum(axis=1) - failures + (1.0 - base) * prior
+    failures = row_sums(bad[:, FAILURES])
+    a = row_sums(good) - good[:, RECOVERY] + base * prior
+    other = row_sums(bad) - failures + (1.0 - base) * prior
     return np.minimum(good[:, RECOVERY], a * failures / other)

@@ -129,14 +129,15 @@ def fit(
     layer = _layer(panel, until_day, horizon_days, now, chosen, len(rfm), warnings, report, on_progress)
     if layer is not None:
         churn = replace(churn, layer=layer.layer)
-    derived = replace(base.derived, spend=_spend(panel, report))
+    spend = _spend(report) if panel.main_currency(until_day)[1] == 1.0 else None
+    derived = replace(base.derived, spend=spend)
     return _done(replace(base, churn=churn, derived=derived), warnings, report)
 
 
-def _spend(panel: Panel, report: dict[str, Any]) -> Spend | None:
-    """Gamma-Gamma for the lifetime value; None if it has no mean, or if the data have several currencies."""
+def _spend(report: dict[str, Any]) -> Spend | None:
+    """Gamma-Gamma for the lifetime value; None if it was not fitted or has no mean."""
     found = report["models"].get("gamma_gamma")
-    if found is None or not found["converged"] or len(panel.reading.currencies) > 1:
+    if found is None or not found["converged"]:
         return None
     given = found["parameters"]
     return Spend(**given) if 1.0 < given["q"] <= 1e6 and given["p"] <= 1e6 else None
@@ -171,6 +172,17 @@ def _about_the_data(panel: Panel) -> list[str]:
             "one: amounts are summed as bare numbers"
         )
     return found
+
+
+def _comparable(panel: Panel, until_day: int, warnings: list[str]) -> bool:
+    """Whether amounts are in one currency, but for a few."""
+    name, share = panel.main_currency(until_day)
+    if share < MAIN_CURRENCY:
+        warnings.append(
+            f"only {share:.0%} of the purchase days are in {name}: amounts cannot be compared and get no "
+            "coefficient"
+        )
+    return share >= MAIN_CURRENCY
 
 
 def _purchase_model(
@@ -233,7 +245,8 @@ def _layer(
         horizon_days,
         now,
         chosen,
-        lambda done, total: on_progress("Fitting the training windows", done, total),
+        amounts=_comparable(panel, until_day, warnings),
+        on_window=lambda done, total: on_progress("Fitting the training windows", done, total),
     )
     if isinstance(found, str):
         warnings.append(f"no layer was fitted: {found}")
@@ -245,11 +258,12 @@ def _layer(
             f"the horizon of {horizon_days} days is longer than the {found.layer.history_days} days of "
             "history: the risk is extrapolated, and its recency and age half is left out"
         )
-    warnings += [
-        f"MBG/NBD is degenerate in the window of {shown_day(window.origin)}: {window.models.why}; "
-        "the NBD is used there"
-        for window in found.windows
-        if window.models.why
-    ]
+    odd = [window for window in found.windows if window.models.why]
+    if odd:
+        days = ", ".join(shown_day(window.origin) for window in odd)
+        warnings.append(
+            f"MBG/NBD is degenerate in {len(odd)} of {len(found.windows)} training windows ({days}), the NBD "
+            f"is used there; in the latest {odd[0].models.why}"
+        )
     report["layer"] = layer_report(found, shown_day)
     return found

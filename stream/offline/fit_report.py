@@ -29,12 +29,13 @@ def estimate_report(estimate: Estimate) -> dict[str, Any]:
 
 
 def layer_report(found: LayerFit, shown_day: Callable[[int], str]) -> dict[str, Any]:
-    """Coefficients of both regressions, and how well their mean does on the windows it was fitted on."""
+    """Coefficients of both regressions, and how well both together do on the windows they were fitted on."""
     halves = {} if found.rfm is None else {"rfm": _coefficients(found.rfm, RFM_INPUTS)}
     halves["btyd"] = _coefficients(found.btyd, BTYD_INPUTS)
     return {
         "extrapolated": found.rfm is None,
         "average_log_odds": found.layer.base,
+        "share_of_rfm": found.share,
         "regressions": halves,
         "windows": [_window(found, window, shown_day) for window in found.windows],
     }

@@ -18,7 +18,7 @@ __all__ = ["Estimate", "Objective", "Prior", "differences", "maximise"]
 Objective = Callable[[Floats], tuple[float, Floats]]
 """Parameters (k,) -> log-likelihood and its gradient (k,)."""
 
-LOW, HIGH = np.log(1e-6), np.log(1e6)  # the domain of a parameter in the file
+LOW, HIGH = np.log(1e-6), np.log(1e6) - 1e-9  # within the domain of a parameter in the file
 STEP = 1e-4  # of the differences, on the log scale
 
 

@@ -119,6 +119,8 @@ class Panel:
         customer: index into `keys`.
         day: days since 1990-01-01.
         amount_e4: sum of the day's amounts, 1/10,000 of the unit.
+        currency: of its first purchase, index into `currencies`.
+        currencies: names, in the order of first appearance.
         contract_from: (len(keys),) day of the first subscription event, `NEVER` without one.
         first_day: day of the earliest event of any type; 0 in an empty panel.
         last_day: day of the latest event of any type; -1 in an empty panel.
@@ -131,6 +133,8 @@ class Panel:
     customer: Ints
     day: Ints
     amount_e4: Ints
+    currency: Ints
+    currencies: list[str]
     contract_from: Ints
     first_day: int
     last_day: int
@@ -163,6 +167,12 @@ class Panel:
             first_amount=amount[start] / 10_000.0,
             contractual=self.contract_from[bought] <= day,
         )
+
+    def main_currency(self, day: int) -> tuple[str, float]:
+        """The currency of most purchase days up to and including a day, and its share; ("", 1.0) of none."""
+        counts = np.bincount(self.currency[self.day <= day], minlength=1)
+        most = int(counts.argmax())
+        return (self.currencies[most], counts[most] / counts.sum()) if counts.any() else ("", 1.0)
 
     def buyers(self, after: int, until: int) -> Bools:
         """Mask (len(keys),) of customers with a purchase in the days (after, until]."""
@@ -272,6 +282,7 @@ class _Builder:
         renumbered = np.cumsum(has) - 1
         order = np.lexsort((day, owner))
         owner, day, amount = renumbered[owner[order]], day[order], amount[order]
+        currency = currency[order]
         new = np.ones(len(owner), np.bool_)
         new[1:] = (owner[1:] != owner[:-1]) | (day[1:] != day[:-1])
         start = np.flatnonzero(new)
@@ -281,6 +292,8 @@ class _Builder:
             customer=owner[start],
             day=day[start],
             amount_e4=np.add.reduceat(amount, start) if len(start) else amount,
+            currency=currency[start],
+            currencies=list(self._currencies),
             contract_from=contract_from[has],
             first_day=low,
             last_day=high,

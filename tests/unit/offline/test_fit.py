@@ -5,16 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from schemas.interaction import Interaction, Purchase, Subscription
 from stream.errors import ConfigError
 from stream.model import parameters
+from stream.model.btyd import p_no_purchase
+from stream.model.layer import log_odds_terms
 from stream.model.parameters import Mbg
 from stream.model.toml import render
 from stream.offline.fit import Fit, fit
 from stream.offline.fit_btyd import PRIOR, Histories, degenerate, fit_mbg, fit_nbd, fit_spend
 from stream.offline.fit_layer import plan
 from stream.offline.generate import generate
+from stream.offline.metrics import auc, brier
+from stream.offline.mle import Estimate
 from stream.offline.panel import Panel, day_of, panel_of
 
 SHIPPED = parameters.load()
@@ -33,18 +38,20 @@ def purchase(customer: object, day: int, amount: float = 20.0, currency: str = "
     )
 
 
-def shop(n: int, seed: int = 1, days: int = 365, leaving: float = 0.25) -> list[Interaction]:
+def shop(
+    n: int, seed: int = 1, days: int = 365, leaving: float = 0.25, gap: float = 30.0, regularity: float = 1.0
+) -> list[Interaction]:
     """Customers who buy at rates of their own and, after each purchase, may leave for good."""
     chance = np.random.default_rng(seed)
     events: list[Interaction] = []
     for customer in range(n):
-        at, rate = float(chance.uniform(0, days * 0.4)), chance.gamma(1.0, 1 / 30.0)
+        at, rate = float(chance.uniform(0, days * 0.4)), chance.gamma(1.0, 1 / gap)
         spends = float(chance.gamma(4.0, 10.0))
         while at < days:
             events.append(purchase(customer, int(at), round(spends * chance.gamma(5.0, 0.2), 2)))
             if chance.random() < leaving:
                 break
-            at += chance.exponential(1.0 / rate) + 1.0
+            at += chance.gamma(regularity, 1.0 / (rate * regularity)) + 1.0
     return events
 
 
@@ -119,7 +126,21 @@ def test_nobody_who_leaves_is_a_degenerate_fit() -> None:
 
 
 def test_degenerate_by_gain_and_by_dropout() -> None:
-    """Two points of log-likelihood and half a percent of dropping out are the limits."""
+    """Two points of log-likelihood; ten, where the mean probability of dropping out is below .005."""
+
+    def estimate(a: float, b: float, log_likelihood: float) -> Estimate:
+        values, names = np.array([1.0, 5.0, a, b]), ("r", "alpha", "a", "b")
+        return Estimate(names, values, values, log_likelihood, converged=True, agreeing=4, starts=4)
+
+    nbd = estimate(1.0, 1.0, -1000.0)
+    assert degenerate(estimate(1.0, 10.0, -998.1), nbd)
+    assert not degenerate(estimate(1.0, 10.0, -997.9), nbd)
+    assert degenerate(estimate(1.0, 300.0, -991.0), nbd)
+    assert not degenerate(estimate(1.0, 300.0, -989.0), nbd)
+
+
+def test_invented_buyers_who_never_leave_are_degenerate() -> None:
+    """NBD's own customers: dropping out adds nothing."""
     chance = np.random.default_rng(3)
     age = np.full(400, 52.0)
     x = chance.poisson(chance.gamma(1.0, 0.1, 400) * 52.0).astype(np.float64)
@@ -153,6 +174,25 @@ def test_everybody_stays_has_nothing_to_learn() -> None:
     assert found.parameters.churn.layer is None
 
 
+def test_daily_buyers_and_a_long_horizon_stay_inside_the_file() -> None:
+    """Log-odds of minus hundreds are numbers like any other: finite, and the file loads."""
+    chance = np.random.default_rng(8)
+    events = [
+        purchase(i, day)
+        for i in range(120)
+        for day in range(int(chance.integers(0, 60)), int(chance.integers(100, 500)))
+        if chance.random() < 0.9 and day < 365
+    ]
+    found = fitted(events, horizon=180)
+    assert parameters.parse(render(found.parameters)) == found.parameters
+    layer = found.parameters.churn.layer
+    assert layer is not None
+    rfm = panel_of(events).at(UNTIL)
+    amount = rfm.amount / rfm.n_days
+    terms = log_odds_terms(rfm.x, rfm.t_x, rfm.T, amount, layer, found.parameters.churn.mbg)
+    assert np.isfinite(terms).all()
+
+
 def test_horizon_longer_than_the_history_is_extrapolated() -> None:
     """The half on recency and age is left out, the file says so, and it still loads."""
     found = fitted(shop(400), horizon=700)
@@ -161,6 +201,22 @@ def test_horizon_longer_than_the_history_is_extrapolated() -> None:
     assert layer.extrapolated
     assert layer.coefficient.age == layer.coefficient.amount == 0.0
     assert says(found, "longer than the 365 days of history")
+
+
+def test_regular_buyers_get_no_worse_than_their_purchase_model() -> None:
+    """Like clockwork, seldom leaving: Brier within .001 of MBG/NBD's, where equal halves are .009 off."""
+    panel = panel_of(shop(700, days=425, leaving=0.03, gap=8.0, regularity=3.0))
+    found = fit(panel, UNTIL, 60, SHIPPED, references=False)
+    churn = found.parameters.churn
+    assert churn.layer is not None
+    rfm = panel.at(UNTIL)
+    churned = ~panel.buyers(UNTIL, UNTIL + 60)[rfm.customer]
+    mbg = p_no_purchase(rfm.x, rfm.t_x / 7, rfm.T / 7, 60 / 7, churn.mbg)
+    amount = rfm.amount / rfm.n_days
+    risk = expit(log_odds_terms(rfm.x, rfm.t_x, rfm.T, amount, churn.layer, churn.mbg).sum(axis=1))
+    assert brier(churned, risk) <= brier(churned, mbg) + 0.001
+    assert auc(churned, risk) > auc(churned, rfm.recency)
+    assert found.report["layer"]["share_of_rfm"] < 0.5
 
 
 def test_later_purchases_change_nothing() -> None:
@@ -211,6 +267,24 @@ def test_currencies_are_said() -> None:
     found = fitted([*shop(120), purchase(0, 300, 5.0, "JPY")])
     assert says(found, "several currencies")
     assert says(found, "1 customers in more than one")
+
+
+def test_amounts_of_many_currencies_get_no_coefficient() -> None:
+    """With a tenth of the purchases in another unit a sum says nothing; what comes later decides nothing."""
+    events = shop(300)
+    mixed = [
+        purchase(e.customer_id, (e.occurred_at - START).days, e.amount, "JPY") if i % 10 == 0 else e
+        for i, e in enumerate(e for e in events if isinstance(e, Purchase))
+    ]
+    found = fitted(mixed)
+    layer = found.parameters.churn.layer
+    assert layer is not None
+    assert layer.coefficient.amount == 0.0
+    assert says(found, "amounts cannot be compared")
+    until = FIRST + 200
+    late = [purchase(i, 250, 1e6, "JPY") for i in range(900)]
+    one, other = (fitted([*events, *more], until=until, horizon=60) for more in ([], late))
+    assert one.parameters == other.parameters
 
 
 def test_time_after_the_last_event_is_not_silence() -> None:

@@ -118,6 +118,16 @@ def test_fits_of_the_whole_file() -> None:
     assert mbg.log_likelihood == pytest.approx(-95336.96, abs=5e-3)
 
 
+def test_a_sample_of_histories_gives_the_same_parameters() -> None:
+    """A third of the distinct histories of the whole file: every parameter within one standard error."""
+    rfm = panel("master").at(ORIGIN)
+    whole, part = histories(rfm), histories(rfm, most=3_000)
+    assert len(part.x) < 3_000 < len(whole.x)
+    assert part.n == pytest.approx(whole.n) == len(rfm)
+    one, other = fit_mbg(whole), fit_mbg(part)
+    assert (np.abs(one.values - other.values) < one.se).all()
+
+
 BG = Bg(0.243, 4.414, 0.793, 2.426)  # as printed
 MBG = Mbg(0.525, 6.183, 0.891, 1.614)
 HOLDOUT = [  # by repeat purchases 0..6, 7+: n, actual, E BG, E MBG, P(alive) BG and MBG, share active
@@ -181,8 +191,8 @@ def test_alive_is_no_churn_score() -> None:
 def test_fitted_risk_reaches_its_numbers_through_the_live_pipeline() -> None:
     """Sample 39/39: AUC >= .782, Brier <= .156 where recency has .771 and MBG .760 / .161."""
     found = cdnow_39_39(fitted("sample").parameters, rules.load())
-    assert found.kizuna >= 0.7835
-    assert found.brier <= 0.1550
+    assert found.kizuna >= 0.7836
+    assert found.brier <= 0.1548
     assert found.kizuna > found.recency + 0.01
     assert fitted("sample").warnings == []
 
