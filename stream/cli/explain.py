@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import typer
 
 from stream.alerts.evaluate import open_rules
 from stream.alerts.rules import Rule
 from stream.cli import output
+from stream.cli.further import further, print_further
 from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
 from stream.cli.languages import Lang, Language
 from stream.cli.sentences import reason_words
@@ -20,6 +22,7 @@ from stream.model.change import Change, Changes
 from stream.model.explain import Explanation, Reason
 from stream.model.interval import exact_interval
 from stream.offline.since import between_publications, since_publication, since_time
+from stream.pipeline.derive import derive
 
 __all__ = ["explain"]
 
@@ -44,6 +47,7 @@ class Found:
     horizon_days: int
     open_alerts: list[tuple[Rule, int]]
     n_unreadable: int
+    further: dict[str, Any]
     since_ms: int = 0
     changes: Changes | None = None
 
@@ -103,6 +107,7 @@ def _look(of: Known, since: str | None) -> Found:
         horizon_days=of.pipeline.parameters.churn.horizon_days,
         open_alerts=open_rules(of.table.rows[of.row], of.pipeline.rules),
         n_unreadable=of.n_unreadable,
+        further=further(derive(of.table, np.array([of.row]), of.time_ms, of.pipeline.parameters)),
         since_ms=since_ms,
         changes=changed,
     )
@@ -147,6 +152,8 @@ def _print(found: Found, language: Language, top: int | None) -> None:
     output.say(f"  {total:10.4f}  {_sum(language, total, why.trust)}")
     output.say()
     _print_risk(found, language, top)
+    output.say()
+    print_further(found.further)
     output.say()
     if found.changes is not None:
         _print_changes(found, found.changes, language, top)
@@ -268,6 +275,7 @@ def _as_json(found: Found, language: Language) -> dict[str, Any]:
             {"rule_id": rule.id, "severity": rule.severity, "action": rule.action, "since": shown(opened_ms)}
             for rule, opened_ms in found.open_alerts
         ],
+        "derived": found.further,
         "unreadable_lines": found.n_unreadable,
     }
     if found.changes is not None:
