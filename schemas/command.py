@@ -1,4 +1,4 @@
-"""CommandV1: what a person wants done with an alert.
+"""CommandV1: what a person wants done with an alert, or with what is shown of a customer.
 
 Topic `alert-commands`; the worker that owns the customer applies it.
 """
@@ -9,20 +9,22 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schemas.fields import Count, CustomerId, Id, Label, Text, Time, check_customer
+from schemas.fields import Band, Count, CustomerId, Id, Label, Text, Time, check_customer
 
 
 class CommandV1(Struct, frozen=True, gc=False, kw_only=True):
-    """One action on the alert of one customer and rule.
+    """One action on the alert of one customer and rule, or on the customer's band.
 
     Idempotent by `command_id`. When `expected_seq` is given and the alert has moved on, the command is
-    refused aloud instead of applied to what its author did not see.
+    refused aloud instead of applied to what its author did not see. `override` shows `band` instead of the
+    computed one until a time; `withdraw` ends what was overridden before it. Of several the latest
+    `issued_at` counts, in whatever order they arrive.
     """
 
     command_id: Id
     customer_id: CustomerId
-    rule_id: Label
-    action: Literal["acknowledge", "assign", "snooze", "resolve"]
+    rule_id: Label | None = None
+    action: Literal["acknowledge", "assign", "snooze", "resolve", "override", "withdraw"]
     expected_seq: Count | None = None
     issued_at: Time
     issued_by: Id
@@ -30,10 +32,19 @@ class CommandV1(Struct, frozen=True, gc=False, kw_only=True):
     until: Time | None = None
     assignee: Id | None = None
     schema: Literal["kizuna.command.v1"] = "kizuna.command.v1"
+    band: Band | None = None
 
     def __post_init__(self) -> None:
-        """A snooze says until when; an assignment says to whom."""
+        """An alert's command names its rule, a snooze its end, an assignment whose; an override all of it."""
         check_customer(self.customer_id)
+        if self.action == "override":
+            for name in ("band", "reason", "until"):
+                if not getattr(self, name):
+                    raise ValueError(f"`{name}` is required when `action` is override")
+            if self.until is not None and self.until <= self.issued_at:
+                raise ValueError("`until` is not after `issued_at`")
+        elif self.action != "withdraw" and self.rule_id is None:
+            raise ValueError("`rule_id` is required when `action` is about an alert")
         if self.action == "snooze" and self.until is None:
             raise ValueError("`until` is required when `action` is snooze")
         if self.action == "assign" and self.assignee is None:

@@ -7,7 +7,7 @@ more than the rest of the record (0.3 us and more; a whole purchase takes 0.3 us
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -48,6 +48,9 @@ The pattern ends so because in Python `$` allows a line break after it, and ECMA
 
 Trust = Annotated[float, Meta(ge=0.0, le=100.0)]
 """0-100, high is good."""
+
+Band = Literal["critical", "low", "fair", "good", "strong"]
+"""Trust in a word, worst first; the model's parameters say where each begins."""
 
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 """0-1; of churn: high is bad."""

@@ -50,12 +50,12 @@ class Purchase(Event, frozen=True, gc=False, tag_field="type", tag="purchase"):
 
 
 class Refund(Event, frozen=True, gc=False, tag_field="type", tag="refund"):
-    """The customer asked for money back (`refund`) or sent goods back (`return`)."""
+    """Money asked back (`refund`), goods sent back (`return`), money the bank took back (`chargeback`)."""
 
     amount: Amount
     currency: Currency
     order_id: Id | None = None
-    kind: Literal["refund", "return"] = "refund"
+    kind: Literal["refund", "return", "chargeback"] = "refund"
 
 
 class Delivery(Event, frozen=True, gc=False, tag_field="type", tag="delivery"):

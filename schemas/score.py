@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Count, Days, Id, Label, Probability, Segment, Time, Trust
+from schemas.fields import Band, Count, Days, Id, Label, Probability, Segment, Text, Time, Trust
 
 Finite = Annotated[float, Meta(ge=-1e12, le=1e12)]
 """Any number a model may show; bounded so that infinity is refused."""
@@ -30,6 +30,24 @@ class Reason(Struct, frozen=True, gc=False):
     usual: Finite | None = None
 
 
+class Forced(Struct, frozen=True, gc=False):
+    """An event that forces a band whatever the score: which, the band, and until when."""
+
+    event: Label
+    band: Band
+    until: Time
+
+
+class Overridden(Struct, frozen=True, gc=False):
+    """What a person decided about a customer's band: by whom, why, when, and until when."""
+
+    band: Band
+    reason: Text
+    author: Id
+    issued_at: Time
+    until: Time
+
+
 class ScoreV1(Struct, frozen=True, gc=False):
     """Trust and churn risk of one customer as of one moment.
 
@@ -37,6 +55,10 @@ class ScoreV1(Struct, frozen=True, gc=False):
     hold for, `events` the number of distinct interactions behind them. `trust_low` and `trust_high` bound
     95 % of belief. `churn_risk` is the probability of no purchase within `horizon_days`, or null with the
     cause in `churn_absent`. The two changes are against the previous publication, null on the first.
+
+    `band` is trust in a word, as it is to be shown: what a person decided (`override`), else the worst band
+    that an event forces (`forced_by`), else that of `trust`, which is always the computed value. Those two
+    are null unless they hold at `as_of`.
     """
 
     customer_id: Id
@@ -56,3 +78,6 @@ class ScoreV1(Struct, frozen=True, gc=False):
     reasons: list[Reason]
     model_version: Label
     schema: Literal["kizuna.score.v1"] = "kizuna.score.v1"
+    band: Band | None = None
+    forced_by: list[Forced] | None = None
+    override: Overridden | None = None

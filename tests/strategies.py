@@ -79,7 +79,7 @@ OWN_FIELDS: dict[str, Make] = {
         currency=["EUR", "EUR", "EUR", "EUR", "jpy", "JPY", "1.5"],
         channel=[None, "web", "Store", "fax"],
     ),
-    "refund": _own(amount=[5], currency=["EUR"], kind=["refund", "return"]),
+    "refund": _own(amount=[5], currency=["EUR"], kind=["refund", "return", "chargeback"]),
     "delivery": _delivery,
     "ticket": _ticket,
     "survey": _survey,

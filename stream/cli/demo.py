@@ -28,7 +28,7 @@ from stream.local.filelock import exclusive
 from stream.local.process import deferred_signals
 from stream.model import parameters
 from stream.offline import cdnow
-from stream.offline.evaluate import cdnow_39_39
+from stream.offline.evaluate import cdnow_39_39, fitted_on_cdnow
 from stream.pipeline import Pipeline
 
 __all__ = ["demo"]
@@ -123,10 +123,12 @@ def _real_input(
     pipeline = Pipeline(parameters.load(settings.parameters), alert_rules.load(settings.rules), clock="event")
     account = asyncio.run(take_account(settings, pipeline, len(sales), len(set(sales)), report))
     report("Comparing churn risk with what came true", 0, 0)
-    churn = cdnow_39_39(pipeline.parameters, pipeline.rules)
+    shipped = cdnow_39_39(pipeline.parameters, pipeline.rules)
+    churn = cdnow_39_39(fitted_on_cdnow(pipeline.parameters), pipeline.rules)
     return Summary(
         account=account,
         churn=churn,
+        shipped=shipped,
         kafka_version=kafka_version,
         events_per_second=len(sales) / (last - first),
         seconds=monotonic() - began,

@@ -22,7 +22,8 @@ class Summary:
 
     Attributes:
         account: where the events went.
-        churn: how good the churn risk is on the same purchases.
+        churn: how good the churn risk is on the same purchases, fitted on the first half of the time.
+        shipped: the same by the parameters that the worker ran with.
         kafka_version: None for a cluster that is not ours.
         events_per_second: from the first acknowledgement to the last commit.
         seconds: from the start of the command, downloads included.
@@ -31,6 +32,7 @@ class Summary:
 
     account: Account
     churn: ChurnTest
+    shipped: ChurnTest
     kafka_version: str | None
     events_per_second: float
     seconds: float
@@ -70,6 +72,8 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "kizuna": round(churn.kizuna, 4),
             "recency": round(churn.recency, 4),
             "brier": round(churn.brier, 4),
+            "kizuna_unfitted": round(summary.shipped.kizuna, 4),
+            "brier_unfitted": round(summary.shipped.brier, 4),
             "churn_rate": round(churn.churn_rate, 4),
             "n": churn.n,
         },
@@ -109,7 +113,12 @@ def tell(summary: Summary, log: Path) -> None:
         say(f"  exactly once{again}: every customer's scores read back, numbered without gap or repeat")
     say()
     say(f"Churn risk against what came true (39 weeks to learn, 39 to judge, {churn.n:,} customers)")
-    say(f"  AUC {churn.kizuna:.3f}, recency alone {churn.recency:.3f}; Brier {churn.brier:.3f}")
+    say(
+        f"  AUC {churn.kizuna:.3f}, recency alone {churn.recency:.3f}; Brier {churn.brier:.3f}: "
+        "`kizuna fit` on the first half"
+    )
+    shipped = summary.shipped
+    say(f"  AUC {shipped.kizuna:.3f}; Brier {shipped.brier:.3f}: the parameters that ship, as the worker ran")
     say()
     say("Open alerts, worst first")
     worst = sorted(

@@ -21,11 +21,13 @@ from stream.errors import ConfigError, DataError
 from stream.model.change import Change, Changes
 from stream.model.explain import Explanation, Reason
 from stream.model.interval import exact_interval
+from stream.model.override import BANDS, Standing, computed_bands
 from stream.offline.since import between_publications, since_publication, since_time
 from stream.pipeline.derive import derive
 
 __all__ = ["explain"]
 
+VISIBLE = 0.00005  # less is printed as 0.0000
 PUBLISHED, PREVIOUS = "published", "previous"
 Line = TypeVar("Line", Reason, Change)
 
@@ -47,6 +49,8 @@ class Found:
     horizon_days: int
     open_alerts: list[tuple[Rule, int]]
     n_unreadable: int
+    computed_band: str
+    standing: Standing
     further: dict[str, Any]
     since_ms: int = 0
     changes: Changes | None = None
@@ -107,6 +111,8 @@ def _look(of: Known, since: str | None) -> Found:
         horizon_days=of.pipeline.parameters.churn.horizon_days,
         open_alerts=open_rules(of.table.rows[of.row], of.pipeline.rules),
         n_unreadable=of.n_unreadable,
+        computed_band=BANDS[computed_bands(scores.trust_centi, of.pipeline.parameters.bands)[0]],
+        standing=of.pipeline.standing(of.table, of.key, of.time_ms),
         further=further(derive(of.table, np.array([of.row]), of.time_ms, of.pipeline.parameters)),
         since_ms=since_ms,
         changes=changed,
@@ -150,6 +156,8 @@ def _print(found: Found, language: Language, top: int | None) -> None:
     _lines(why.trust_reasons, top, language, lambda reason: _words("trust", reason, language))
     total = math.fsum([why.trust_base, *(reason.contribution for reason in why.trust_reasons)])
     output.say(f"  {total:10.4f}  {_sum(language, total, why.trust)}")
+    for line in _band_lines(found, language):
+        output.say(line)
     output.say()
     _print_risk(found, language, top)
     output.say()
@@ -171,6 +179,36 @@ def _print(found: Found, language: Language, top: int | None) -> None:
         output.say(language.phrases["no_alerts"])
     if found.n_unreadable:
         output.note(language.say("unreadable", n=found.n_unreadable))
+
+
+def _band_lines(found: Found, language: Language) -> list[str]:
+    """The band to show, and beside it the computed one and whatever else holds."""
+    holds = found.standing
+    computed = language.phrases[f"band_{found.computed_band}"]
+    lines = []
+    if holds.override is not None:
+        one = holds.override
+        lines.append(
+            language.say(
+                "band_decided",
+                band=language.phrases[f"band_{BANDS[one.band]}"],
+                computed=computed,
+                author=one.author,
+                time=language.time(one.until_ms),
+                reason=one.reason,
+            )
+        )
+    lines += [
+        language.say(
+            "band_forced",
+            band=language.phrases[f"band_{BANDS[forced.band]}"],
+            computed=computed,
+            event=language.phrases[f"exception_{forced.event}"],
+            time=language.time(forced.until_ms),
+        )
+        for forced in holds.forced
+    ]
+    return lines or [language.say("band", band=computed)]
 
 
 def _print_risk(found: Found, language: Language, top: int | None) -> None:
@@ -222,8 +260,8 @@ def _change_lines(
 def _lines(
     reasons: Sequence[Line], top: int | None, language: Language, words: Callable[[Line], str]
 ) -> None:
-    """One line each; those beyond `top` in one together, so that what is printed still sums."""
-    shown_ = reasons if top is None else reasons[:top]
+    """One line each; those beyond `top`, and those that round to nothing, in one: what is printed sums."""
+    shown_ = [reason for reason in reasons[:top] if abs(reason.contribution) >= VISIBLE]
     for reason in shown_:
         output.say(f"  {reason.contribution:+10.4f}  {words(reason)}")
     rest = reasons[len(shown_) :]
@@ -267,6 +305,8 @@ def _as_json(found: Found, language: Language) -> dict[str, Any]:
         "trust_high": found.high,
         "uncertainty": found.uncertainty,
         "trust_reasons": _reasons("trust", why.trust_reasons, language),
+        "computed_band": found.computed_band,
+        **_standing_json(found),
         "churn_risk": why.churn_risk,
         "churn_log_odds": why.churn_log_odds,
         "horizon_days": found.horizon_days,
@@ -281,6 +321,28 @@ def _as_json(found: Found, language: Language) -> dict[str, Any]:
     if found.changes is not None:
         answer["changes"] = _changes_json(found.since_ms, found.changes, language)
     return answer
+
+
+def _standing_json(found: Found) -> dict[str, Any]:
+    """As in a published score: the band to show, what forces it, what a person decided."""
+    holds, one = found.standing, found.standing.override
+    return {
+        "band": found.computed_band if holds.band is None else BANDS[holds.band],
+        "forced_by": [
+            {"event": forced.event, "band": BANDS[forced.band], "until": shown(forced.until_ms)}
+            for forced in holds.forced
+        ]
+        or None,
+        "override": None
+        if one is None
+        else {
+            "band": BANDS[one.band],
+            "reason": one.reason,
+            "author": one.author,
+            "issued_at": shown(one.issued_ms),
+            "until": shown(one.until_ms),
+        },
+    }
 
 
 def _reasons(score: str, reasons: Sequence[Reason], language: Language) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ __all__ = [
     "TIERS",
     "Columns",
     "Evidence",
+    "Exceptions",
     "Floats",
     "Ints",
     "Profiles",
@@ -124,6 +125,14 @@ class Subscriptions:
 
 
 @dataclass(slots=True)
+class Exceptions:
+    """Events that may force a band; `place` indexes `override.EXCEPTIONS`."""
+
+    at: Ints = field(default_factory=_no_ints)
+    place: Ints = field(default_factory=_no_ints)
+
+
+@dataclass(slots=True)
 class Profiles:
     """Attributes, empty where not given; each is the latest by event time, on a tie the larger value."""
 
@@ -145,6 +154,7 @@ class Columns:
     promises: PromiseEvents = field(default_factory=PromiseEvents)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     profiles: Profiles = field(default_factory=Profiles)
+    exceptions: Exceptions = field(default_factory=Exceptions)
     engaged: Ints = field(default_factory=_no_ints)
     unsubscribed: Ints = field(default_factory=_no_ints)
     resubscribed: Ints = field(default_factory=_no_ints)

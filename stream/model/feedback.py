@@ -71,6 +71,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning("referral", "care", 1.0, "referral"),
     Meaning("apology", "recovery", 1.0, "apology"),
     Meaning("compensation", "recovery", 1.0, "compensation"),
+    Meaning("chargeback", "refund", -1.0, "chargeback"),
 )
 CODE = {meaning.name: code for code, meaning in enumerate(MEANINGS, start=1)}
 """Code of each row of the table, from 1; 0 is no feedback."""

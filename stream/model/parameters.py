@@ -10,14 +10,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.fields import Band
 from stream.errors import ModelError
 from stream.model.toml import line_of
 
 __all__ = [
+    "Bands",
     "Churn",
     "Coefficients",
     "Contract",
     "Derived",
+    "Exceptions",
     "Layer",
     "Mbg",
     "Nbd",
@@ -80,6 +83,7 @@ class Weights(_Table, frozen=True):
     escalated: Weight
     refund: Weight
     returned: Weight = msgspec.field(name="return")
+    chargeback: Weight
     loyalty: Weight
     loyalty_left: Weight
     referral: Weight
@@ -273,6 +277,37 @@ class Risk(_Table, frozen=True):
     subscription_ended: LogOdds
 
 
+Points = Annotated[float, Meta(gt=0.0, lt=100.0)]
+
+
+class Bands(_Table, frozen=True):
+    """Where each band of trust begins, points; below the first is "critical"."""
+
+    low: Points
+    fair: Points
+    good: Points
+    strong: Points
+
+    def __post_init__(self) -> None:
+        """Each begins above the one before."""
+        if not self.low < self.fair < self.good < self.strong:
+            raise ValueError("bands must rise: low < fair < good < strong")
+
+
+class ForcedBand(_Table, frozen=True):
+    """What an event forces, and for how many days; 0 = nothing."""
+
+    band: Band
+    days: Annotated[float, Meta(ge=0.0, le=3650.0)]
+
+
+class Exceptions(_Table, frozen=True):
+    """Events that force a band whatever the score. The state knows when each happened last."""
+
+    chargeback: ForcedBand
+    critical_incident: ForcedBand
+
+
 class Spend(_Table, frozen=True):
     """Gamma-Gamma: what a purchase day is worth; gamma in the unit of the amounts."""
 
@@ -302,6 +337,8 @@ class Parameters(_Table, frozen=True):
     publication: Publication
     churn: Churn
     risk: Risk
+    bands: Bands
+    exceptions: Exceptions
     derived: Derived
 
     @property

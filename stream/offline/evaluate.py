@@ -8,16 +8,20 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from stream.alerts.rules import Rules
+from stream.model.columns import day_number
 from stream.model.parameters import Parameters
 from stream.offline import cdnow
+from stream.offline.fit import fit
 from stream.offline.metrics import auc, brier
+from stream.offline.panel import panel_of
 from stream.pipeline import FileRecord, Pipeline
 
-__all__ = ["ORIGIN", "ChurnTest", "cdnow_39_39"]
+__all__ = ["ORIGIN", "ChurnTest", "cdnow_39_39", "fitted_on_cdnow"]
 
 ORIGIN = date(1997, 9, 30)
 """The 39th week: CDNOW is split here in the literature."""
 
+ORIGIN_MS = int(datetime(ORIGIN.year, ORIGIN.month, ORIGIN.day, tzinfo=UTC).timestamp() * 1000)
 HORIZON_DAYS = 273  # the other 39 weeks, to the end of the file
 
 
@@ -39,6 +43,13 @@ class ChurnTest(NamedTuple):
     n: int
 
 
+def fitted_on_cdnow(base: Parameters) -> Parameters:
+    """The parameters that `fit` finds in the first 39 weeks of CDNOW's sample, for the other 39."""
+    panel = panel_of(cdnow.interactions(name="sample"))
+    until = day_number(np.array([ORIGIN_MS]))[0] - 1
+    return fit(panel, int(until), HORIZON_DAYS, base, references=False).parameters
+
+
 def cdnow_39_39(parameters: Parameters, rules: Rules) -> ChurnTest:
     """CDNOW's sample, 39 weeks to learn a customer and 39 to be judged, through the live `Pipeline`.
 
@@ -46,17 +57,16 @@ def cdnow_39_39(parameters: Parameters, rules: Rules) -> ChurnTest:
     """
     horizon = replace(parameters.churn, horizon_days=HORIZON_DAYS)
     pipeline = Pipeline(replace(parameters, churn=horizon), rules, clock="event")
-    origin_ms = int(datetime(ORIGIN.year, ORIGIN.month, ORIGIN.day, tzinfo=UTC).timestamp() * 1000)
     before, after = [], set()
     for number, sale in enumerate(cdnow.interactions(name="sample")):
         if sale.occurred_at.date() > ORIGIN:
             after.add(sale.customer_id)
         else:
             key = sale.customer_id.encode()
-            before.append(FileRecord("cdnow", 0, number, origin_ms, key, encode(sale)))
+            before.append(FileRecord("cdnow", 0, number, ORIGIN_MS, key, encode(sale)))
     table = pipeline.new_table()
-    pipeline.step(table, before, origin_ms)
-    keys, scores = pipeline.scores(table, origin_ms)
+    pipeline.step(table, before, ORIGIN_MS)
+    keys, scores = pipeline.scores(table, ORIGIN_MS)
     risk = scores.risk.churn_risk
     churned = np.array([key.decode() not in after for key in keys])
     days = [(ORIGIN - last).days for last in _last_days(keys)]

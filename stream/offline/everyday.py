@@ -29,6 +29,7 @@ DESKS = ("chat", "email", "phone")
 PRIORITIES = ("low", "normal", "high", "urgent")
 RESOLUTION_HOURS = {"low": 168.0, "normal": 72.0, "high": 24.0, "urgent": 8.0}  # what the desk aims at
 
+FREIGHT = 4.9
 P_LATE, P_FAILED = 0.08, 0.015  # parcels: one in twelve is late, mostly by a day
 P_REVIEW, P_SURVEY, P_REFUND, P_TICKET = 0.10, 0.12, 0.06, 0.07  # per order
 P_TICKET_LATE, P_TICKET_REOPENED, P_TICKET_LOST = 0.12, 0.05, 0.01
@@ -81,15 +82,17 @@ def order(life: Life, at_ms: float, member: bool) -> None:
     """A purchase, a delivery that is nearly always on time, and sometimes an opinion or a question."""
     chance = life.chance
     name, parcel = life.name("order"), life.name("parcel")
-    amount = round(min(2_000.0, chance.lognormvariate(3.4, 0.6)), 2)
+    amount, items = round(min(2_000.0, chance.lognormvariate(3.4, 0.6)), 2), chance.randrange(1, 5)
     life.add(Engagement, at_ms - 0.5 * HOUR_MS, kind=chance.choice(("visit", "email_click", "login")))
-    life.add(Purchase, at_ms, amount=amount, currency="EUR", order_id=name, items=chance.randrange(1, 5),
+    life.add(Purchase, at_ms, amount=amount, currency="EUR", order_id=name, items=items,
              channel=chance.choice(SHOPS))  # fmt: skip
     promised_ms = at_ms + life.within(3, 6)
     late = life.happens(P_LATE)
     arrived_ms = promised_ms + (chance.expovariate(1.0) * DAY_MS if late else -life.within(0.1, 2))
     life.add(Delivery, at_ms + HOUR_MS, delivery_id=parcel, status="promised", order_id=name,
-             promised_at=moment(promised_ms))  # fmt: skip
+             promised_at=moment(promised_ms), items=items, value=amount, freight=FREIGHT)  # fmt: skip
+    shipped_ms = at_ms + HOUR_MS + chance.uniform(0.05, 0.6) * (arrived_ms - at_ms - HOUR_MS)
+    life.add(Delivery, shipped_ms, delivery_id=parcel, status="shipped", order_id=name)
     if life.happens(P_FAILED):
         life.add(Delivery, arrived_ms, delivery_id=parcel, status="failed", order_id=name)
         arrived_ms += life.within(1, 3)
@@ -152,7 +155,9 @@ def mishaps(life: Life, from_ms: float, until_ms: float) -> None:
 
 def answer(life: Life, at_ms: float, instrument: str) -> None:
     """Fill in a survey."""
-    life.add(Survey, at_ms, instrument=instrument, score=_opinion(life, at_ms, instrument))
+    asked = moment(at_ms - life.within(0.05, 0.5))
+    score = _opinion(life, at_ms, instrument)
+    life.add(Survey, at_ms, instrument=instrument, score=score, requested_at=asked)
 
 
 def rate(life: Life, at_ms: float, order_id: str | None = None) -> None:

@@ -88,11 +88,14 @@ def _late_deliveries(life: Life, spell: Spell) -> None:
         ordered_ms = promised_ms - life.within(3, 5)
         came_ms = promised_ms + life.within(3, 14)
         amount = round(life.chance.uniform(15, 80), 2)
+        shipped_ms = ordered_ms + 0.7 * (came_ms - ordered_ms)  # it is our warehouse that is late
         life.add(Purchase, ordered_ms, amount=amount, currency="EUR", order_id=order, channel="web")
         life.add(Delivery, ordered_ms + HOUR_MS, delivery_id=parcel, status="promised", order_id=order,
                  promised_at=moment(promised_ms))  # fmt: skip
+        life.add(Delivery, shipped_ms, delivery_id=parcel, status="shipped", order_id=order)
         if life.happens(0.2):
-            life.add(Delivery, promised_ms, delivery_id=parcel, status="failed", order_id=order)
+            failed_ms = life.chance.uniform(shipped_ms, came_ms)
+            life.add(Delivery, failed_ms, delivery_id=parcel, status="failed", order_id=order)
         life.add(Delivery, came_ms, delivery_id=parcel, status="arrived", order_id=order)
         _voices(life, came_ms, "nps", "csat")
 

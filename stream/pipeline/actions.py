@@ -135,7 +135,7 @@ def candidates(
     known: Facts,
     promises: NDArray[np.void],
     names: Mapping[int, str],
-    spend: float,
+    purchase: tuple[float, str],
     now_ms: int,
     parameters: Parameters,
     efforts: Mapping[str, Effort],
@@ -146,7 +146,7 @@ def candidates(
         known: facts of the customer, n = 1.
         promises: the customer's ledger.
         names: ids by reference; a promise without one is called by its place in the ledger.
-        spend: what a purchase day of the customer brings; of a new one, no matter what.
+        purchase: amount and currency of a purchase as the customer makes them.
         now_ms: when it would be done.
         parameters: of the model.
         efforts: by code.
@@ -163,7 +163,9 @@ def candidates(
         "renew": bool(risk.contractual[0] and _may_end(known, now_ms, parameters)),
     }
     found = [
-        _action(efforts[code], _fields(code, spend, now_ms)) for code, sensible in whole.items() if sensible
+        _action(efforts[code], _fields(code, purchase, now_ms))
+        for code, sensible in whole.items()
+        if sensible
     ]
     waiting = promises[(promises["opened"] > 0) & ~closed(promises)]
     waiting = waiting[np.argsort(_due_first(waiting), kind="stable")]
@@ -211,7 +213,7 @@ def _action(
     return Action(effort.code, effort.effort, effort.by, fields, about, since_ms, ref)
 
 
-def _fields(code: str, spend: float, now_ms: int) -> dict[str, Any]:
+def _fields(code: str, purchase: tuple[float, str], now_ms: int) -> dict[str, Any]:
     """The interaction of an action that is about no ticket or delivery."""
     term_end = (rfc3339(now_ms) + A_YEAR).isoformat()
     fields: dict[str, dict[str, Any]] = {
@@ -221,7 +223,7 @@ def _fields(code: str, spend: float, now_ms: int) -> dict[str, Any]:
         "resubscribe": {"type": "engagement", "kind": "resubscribed"},
         "visit": {"type": "engagement", "kind": "visit"},
         "csat": {"type": "survey", "instrument": "csat", "score": 5},
-        "purchase": {"type": "purchase", "amount": spend, "currency": "XXX"},
+        "purchase": {"type": "purchase", "amount": purchase[0], "currency": purchase[1]},
         "renew": {
             "type": "subscription",
             "subscription_id": "what-if",

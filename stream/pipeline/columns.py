@@ -24,6 +24,7 @@ from stream.model.columns import (
     TIERS,
     Columns,
     Evidence,
+    Exceptions,
     Ints,
     Profiles,
     PromiseEvents,
@@ -33,6 +34,7 @@ from stream.model.columns import (
     currency_number,
     seconds,
 )
+from stream.model.override import EXCEPTIONS
 from stream.model.promises import Step
 from stream.pipeline.decode import EARLIEST_MS, LAST_MS, Decoded, type_name
 from stream.pipeline.grades import GRADES, evidence
@@ -49,6 +51,7 @@ TICKET_STEP = {
     "resolved": Step.RESOLVED,
     "reopened": Step.REOPENED,
 }
+MAX_LOCALE_BYTES = 8
 SUBSCRIPTION_STATUS = ("started", "renewed", "cancel_requested", "cancelled", "expired")
 
 
@@ -71,6 +74,7 @@ def columns(decoded: Decoded) -> Columns:
     )
     graded: list[Evidence] = []
     promised: list[PromiseEvents] = []
+    exceptional: list[Exceptions] = []
     for kind, places in at_of.items():
         name, at = type_name(kind), np.array(places, np.int64)
         chosen: list[Any] = [events[i] for i in places]
@@ -80,6 +84,13 @@ def columns(decoded: Decoded) -> Columns:
             FILLS[name](result, at, chosen)
         if name in PROMISES:
             promised.append(PROMISES[name](at, chosen))
+        if name in EXCEPTIONAL:
+            exceptional.append(_exceptions(name, at, chosen))
+    if exceptional:
+        result.exceptions = Exceptions(
+            np.concatenate([part.at for part in exceptional]),
+            np.concatenate([part.place for part in exceptional]),
+        )
     if graded:
         result.evidence = _joined_evidence(graded)
     if promised:
@@ -126,8 +137,14 @@ def _profiles(result: Columns, at: Ints, events: Sequence[Profile]) -> None:
         at,
         [(event.segment or "").encode() for event in events],
         [TIER[event.tier] for event in events],
-        [(event.locale or "").encode() for event in events],
+        [_locale(event.locale) for event in events],
     )
+
+
+def _locale(text: str | None) -> bytes:
+    """At most as many bytes as a row has room for; a longer text in another script is no locale: not cut."""
+    found = (text or "").encode()
+    return found if len(found) <= MAX_LOCALE_BYTES else b""
 
 
 FILLS: dict[str, Callable[[Columns, Ints, Sequence[Any]], None]] = {
@@ -174,6 +191,20 @@ PROMISES: dict[str, Callable[[Ints, Sequence[Any]], PromiseEvents]] = {
     "delivery": _deliveries,
     "ticket": _tickets,
 }
+
+
+EXCEPTIONAL: dict[
+    str, tuple[str, str, str]
+] = {  # type -> its exception, and the field and value that make it
+    "refund": ("chargeback", "kind", "chargeback"),
+    "incident": ("critical_incident", "severity", "critical"),
+}
+
+
+def _exceptions(name: str, at: Ints, events: Sequence[Event]) -> Exceptions:
+    exception, field, value = EXCEPTIONAL[name]
+    chosen = at[[getattr(event, field) == value for event in events]]
+    return Exceptions(chosen, np.full(len(chosen), EXCEPTIONS.index(exception)))
 
 
 def _joined_evidence(parts: list[Evidence]) -> Evidence:

@@ -1,5 +1,6 @@
 """Columns -> records: scores and alerts as the contracts say, rounded as published."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Literal
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from schemas.alert import AlertV1
 from schemas.codec import encode
-from schemas.score import Reason
+from schemas.score import Forced, Overridden, Reason
 from stream.alerts.evaluate import State, Transition, alert_id
 from stream.model.interval import interval
+from stream.model.override import BANDS, Override, Standing, computed_bands
 from stream.model.parameters import Parameters
 from stream.model.risk import ABSENT_REASON
 from stream.model.score import Scores
@@ -29,6 +31,7 @@ LOW, HIGH = Numbers(b',"trust_low":', 2, 0, 10_000), Numbers(b',"trust_high":', 
 UNCERTAINTY, RISK = Numbers(b',"uncertainty":', 4, 0, 10_000), Numbers(b',"churn_risk":', 4, 0, 10_000)
 ABSENT = np.array([b',"churn_absent":' + encode(ABSENT_REASON), b',"churn_absent":null'], object)
 TRUST_CHANGE = Numbers(b',"trust_change":', 2, -10_000, 10_000)
+BAND = np.array([b'"%s","forced_by":null,"override":null}' % band.encode() for band in BANDS], object)
 RISK_CHANGE = Numbers(b',"churn_change":', 4, -10_000, 10_000)
 
 
@@ -45,6 +48,7 @@ def encode_scores(
     now_ms: int,
     parameters: Parameters,
     model_version: str,
+    standings: Mapping[int, Standing],
 ) -> list[tuple[bytes, bytes]]:
     """ScoreV1 records of n customers, put together column by column of texts that were made before.
 
@@ -58,6 +62,7 @@ def encode_scores(
         now_ms: time of the scores.
         parameters: of the model.
         model_version: stamped on every record.
+        standings: what forces or overrides the band, by the customer's place among the n.
     """
     low, high = interval(scores.trust.alpha, scores.trust.beta, parameters.trust)
     trust, risk = scores.trust_centi.astype(np.int64), scores.risk_e4.astype(np.int64)
@@ -80,9 +85,34 @@ def encode_scores(
         _segments(before["segment"].tolist()),
         repeat(b',"reasons":['),
         *reasons.texts(),
-        repeat(b'],"model_version":' + encode(model_version) + b',"schema":"kizuna.score.v1"}'),
+        repeat(b'],"model_version":' + encode(model_version) + b',"schema":"kizuna.score.v1","band":'),
+        _bands(scores.trust_centi, standings, parameters),
     )
     return list(zip(keys, map(b"".join, zip(*columns, strict=False)), strict=True))
+
+
+def _bands(
+    trust_centi: NDArray[np.int32], standings: Mapping[int, Standing], parameters: Parameters
+) -> list[bytes]:
+    """The end of each record: the band to show, and why, if it is not the computed one."""
+    texts: list[bytes] = BAND[computed_bands(trust_centi, parameters.bands)].tolist()
+    for i, holds in standings.items():
+        band = texts[i] if holds.band is None else BAND[holds.band]
+        texts[i] = band.partition(b",")[0] + b',"forced_by":%s,"override":%s}' % (
+            encode(
+                [Forced(each.event, BANDS[each.band], rfc3339(each.until_ms)) for each in holds.forced]
+                or None
+            ),
+            encode(_overridden(holds.override)),
+        )
+    return texts
+
+
+def _overridden(override: Override | None) -> Overridden | None:
+    if override is None:
+        return None
+    issued_at, until = rfc3339(override.issued_ms), rfc3339(override.until_ms)
+    return Overridden(BANDS[override.band], override.reason, override.author, issued_at, until)
 
 
 def _segments(names: list[bytes]) -> list[bytes]:

@@ -7,7 +7,7 @@ multiple of `event_clock_sweep_days`, so that a replay hears silence at the time
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from stream.alerts.evaluate import State, Transition, Values, evaluate
 from stream.alerts.rules import Rules
 from stream.model.columns import MS_PER_DAY, Ints
 from stream.model.explain import Explanation, explain, observations
+from stream.model.override import Override, Standing, standing
 from stream.model.parameters import Parameters
 from stream.model.score import Facts, Scores, score
 from stream.pipeline.columns import columns
@@ -96,6 +97,33 @@ class Pipeline:
             _write_rows(table, [self._publish(table, rows, time_ms, effects, everything=False)], effects)
         return effects
 
+    def override(
+        self, table: CustomerTable, decisions: Sequence[tuple[bytes, Override]], now_ms: int
+    ) -> tuple[Effects, list[bytes]]:
+        """Take what people decided about customers' bands, and publish whom it concerns.
+
+        Args:
+            table: the partition's rows, changed in place.
+            decisions: (customer, decision); order and repetition do not matter.
+            now_ms: time the customers are scored at.
+
+        Returns:
+            (effects, unknown): what to write; customers of whom nothing is known, their decisions not taken.
+        """
+        effects, rows, unknown = Effects(), set[int](), list[bytes]()
+        for key, decided in decisions:
+            row = table.index.get(key)
+            if row is None:
+                unknown.append(key)
+                continue
+            table.tails.marks(int(row)).decide(decided)
+            rows.add(int(row))
+        if rows:
+            time_ms = table.watermark_ms if self.clock == "event" else now_ms
+            touched = np.array(sorted(rows), np.int64)
+            _write_rows(table, [self._publish(table, touched, time_ms, effects, everything=True)], effects)
+        return effects, unknown
+
     def _segments(self, watermark_ms: int, times_ms: Ints) -> list["Segment"]:
         """Cut a run where the event clock passes a sweep; one segment under the wall clock."""
         n = len(times_ms)
@@ -119,6 +147,7 @@ class Pipeline:
         known = facts(table, rows, now_ms, self.parameters)
         scores = score(known, now_ms, self.parameters)
         store = take(table.rows, rows)
+        standings = self._standings(table, rows, now_ms)
         alerts_before = store["alert_state"].copy()
         uncertainty = np.round(scores.trust.uncertainty, 4)  # as published
         values = Values(scores.trust_centi, scores.risk_e4, uncertainty, known.risk.purchase_days)
@@ -127,6 +156,8 @@ class Pipeline:
             publish = np.ones(len(rows), np.bool_)
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
             publish = self._moved(scores, store) | (store["alert_state"] != alerts_before).any(axis=1)
+            for i, holds in standings.items():
+                publish[i] |= table.tails.marks(int(rows[i])).published != holds.mark
         if not publish.all():
             chosen = np.flatnonzero(publish)
             rows, known, scores, store = (
@@ -135,15 +166,29 @@ class Pipeline:
                 scores.of(chosen),
                 take(store, chosen),
             )
+            standings = {
+                int(np.searchsorted(chosen, i)): holds for i, holds in standings.items() if publish[i]
+            }
             transitions = [
                 replace(each, customer=int(np.searchsorted(chosen, each.customer))) for each in transitions
             ]
         if len(rows):
-            self._encode(table.key_list(rows), store, known, scores, transitions, now_ms, effects)
+            self._encode(table.key_list(rows), store, known, scores, transitions, now_ms, effects, standings)
+            for i, holds in standings.items():
+                table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
             store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
             put(table.rows, rows, store)
         return rows
+
+    def _standings(self, table: CustomerTable, rows: Ints, now_ms: int) -> dict[int, Standing]:
+        """What holds at a time beside the scores, of the few rows with marks, by their place in `rows`."""
+        marked = table.tails.marked
+        if not marked:
+            return {}
+        places = [(i, row) for i, row in enumerate(rows.tolist()) if row in marked]
+        marks = [(i, table.tails.marks(row)) for i, row in places]
+        return {i: standing(each.last_s, each.override, now_ms, self.parameters) for i, each in marks}
 
     def _moved(self, scores: Scores, store: NDArray[np.void]) -> NDArray[np.bool_]:
         """Mask of customers whose scores moved far enough for a sweep to say so, or came or went."""
@@ -161,11 +206,12 @@ class Pipeline:
         transitions: list[Transition],
         now_ms: int,
         effects: Effects,
+        standings: Mapping[int, Standing],
     ) -> None:
         """Records of n customers and of their transitions."""
         reasons = top_reasons(scores, observations(known, scores, now_ms, self.parameters))
         effects.scores += encode_scores(
-            keys, before, scores, reasons, now_ms, self.parameters, self.model_version
+            keys, before, scores, reasons, now_ms, self.parameters, self.model_version, standings
         )
         for transition in transitions:
             i = transition.customer
@@ -185,6 +231,12 @@ class Pipeline:
         known = facts(table, np.array([row]), now_ms, self.parameters)
         return explain(known, score(known, now_ms, self.parameters), now_ms, self.parameters)
 
+    def standing(self, table: CustomerTable, key: bytes, now_ms: int) -> Standing:
+        """What forces or overrides the band of one customer at a time; nothing of an unknown one."""
+        row = table.index.get(key)
+        found = {} if row is None else self._standings(table, np.array([row]), now_ms)
+        return found.get(0, Standing((), None))
+
     def scores(self, table: CustomerTable, now_ms: int) -> tuple[list[bytes], Scores]:
         """Keys and scores of every customer at a time, nothing published; for evaluation and read-outs."""
         rows = table.live(0, table.n_rows)
@@ -197,7 +249,9 @@ class Pipeline:
         known = facts(table, rows, now_ms, self.parameters)
         effects = Effects()
         scores = score(known, now_ms, self.parameters)
-        self._encode(table.key_list(rows), take(table.rows, rows), known, scores, [], now_ms, effects)
+        standings = self._standings(table, rows, now_ms)
+        store = take(table.rows, rows)
+        self._encode(table.key_list(rows), store, known, scores, [], now_ms, effects, standings)
         return [value for _, value in effects.scores]
 
     def bands(self, table: CustomerTable, start: int, stop: int) -> dict[tuple[str, str], int]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from stream.alerts.evaluate import open_rules
 from stream.alerts.rules import Rule
+from stream.model.columns import currency_code
 from stream.model.score import score
 from stream.pipeline.actions import Action, Effort, candidates, promise_ref
 from stream.pipeline.encode import rfc3339
@@ -181,9 +182,10 @@ def _order(plan: Plan) -> tuple[Any, ...]:
     return plan.gap, plan.effort, len(names), names
 
 
-def _spend(row: np.void) -> float:
-    """Mean amount of a purchase day, in the contract's bounds."""
-    return round(min(1e9, int(row["amount_e4"]) / 10_000 / max(1, int(row["n_days"]))), 2)
+def _purchase(row: np.void) -> tuple[float, str]:
+    """Mean amount of a purchase day, in the contract's bounds, and its currency; "XXX" is none."""
+    currency = currency_code(int(row["currency"])) if row["currency"] else "XXX"
+    return round(min(1e9, int(row["amount_e4"]) / 10_000 / max(1, int(row["n_days"]))), 2), currency
 
 
 class _Trial:
@@ -205,7 +207,7 @@ class _Trial:
         row = int(table.index[self._key])
         known = facts(table, np.array([row]), now_ms, parameters)
         actions, n_left_out = candidates(
-            known, ledger(table, row), names, _spend(table.rows[row]), now_ms, parameters, efforts
+            known, ledger(table, row), names, _purchase(table.rows[row]), now_ms, parameters, efforts
         )
         called = {
             action.ref: promise_ref(action.fields["type"], action.about) for action in actions if action.ref

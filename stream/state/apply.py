@@ -37,6 +37,7 @@ def apply(table: CustomerTable, columns: Columns, parameters: Parameters) -> tup
     _latest(store, "unsubscribed_s", rows, accepted, columns.unsubscribed, times)
     _latest(store, "resubscribed_s", rows, accepted, columns.resubscribed, times)
     _merge_profiles(store, rows, accepted, columns)
+    _note_exceptions(table, rows, accepted, columns)
     return events.touched, accepted
 
 
@@ -144,6 +145,15 @@ def _merge_subscriptions(
         _latest(store, name, rows, accepted, events.at[np.isin(events.status, statuses)], time_ms)
     keep = accepted[events.at]
     np.maximum.at(store["term_end_s"], rows[events.at[keep]], events.term_end_s[keep])
+
+
+def _note_exceptions(table: CustomerTable, rows: Ints, accepted: NDArray[np.bool_], columns: Columns) -> None:
+    """The latest time of each kind; rare, so one by one."""
+    exceptions = columns.exceptions
+    for at, place in zip(exceptions.at.tolist(), exceptions.place.tolist(), strict=True):
+        if accepted[at]:
+            time_s = int(seconds(columns.time_ms[at : at + 1])[0])
+            table.tails.marks(int(rows[at])).note(place, time_s)
 
 
 def _merge_profiles(

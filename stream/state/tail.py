@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stream.errors import StateError
 from stream.model.columns import Ints
 from stream.model.promises import PROMISE
+from stream.state.marks import Marks
 
 __all__ = ["Tail", "Tails"]
 
@@ -35,17 +36,20 @@ class Tail:
         places: of the promises for which the row had no slot, by their `ref`, oldest entry first.
         feedback: packed feedback older than that in the row (`state/feedback.py`), latest first.
         amounts: sum of purchase amounts in 1/10,000 by currency, the row's own currency not included.
+        marks: what forces or overrides the band.
     """
 
     days: set[int] | frozenset[int] = frozenset()
     places: dict[int, int] | MappingProxyType[int, int] = field(default_factory=lambda: NOTHING)
     feedback: NDArray[np.uint32] | None = None
     amounts: dict[int, int] | None = None
+    marks: Marks | None = None
 
     @property
     def empty(self) -> bool:
         """Nothing overflows any more."""
-        return not (self.days or self.places or self.feedback is not None or self.amounts)
+        kept = self.days or self.places or self.feedback is not None or self.amounts
+        return not kept and self.marks is None
 
     def add_day(self, day: int) -> None:
         """Remember an older purchase day."""
@@ -61,11 +65,15 @@ class Tail:
 
 
 class Tails(dict[int, Tail]):
-    """Tails by row number. Remove one with `forget`, or its promises stay."""
+    """Tails by row number. Remove one with `forget`, or its promises stay.
+
+    `marked` are the rows with `marks`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.given_up = 0  # open promises counted as broken for want of room, since the start
+        self.marked: set[int] = set()
         self._pool = np.zeros((64, _WORDS), np.uint64)
         self._free = list(range(63, -1, -1))
 
@@ -80,7 +88,16 @@ class Tails(dict[int, Tail]):
         """Remove a row's tail; rows without one are ignored."""
         tail = self.pop(row, None)
         if tail is not None:
+            self.marked.discard(row)
             self._free += tail.places.values()
+
+    def marks(self, row: int) -> Marks:
+        """The row's marks, made if there are none."""
+        tail = self.tail(row)
+        if tail.marks is None:
+            tail.marks = Marks()
+            self.marked.add(row)
+        return tail.marks
 
     def add(self, tail: Tail, ref: int) -> int:
         """Place of a new, empty promise at the end of a tail."""
@@ -130,6 +147,7 @@ class Tails(dict[int, Tail]):
                 + data[start:end]
                 + feedback
                 + np.array(amounts, _AMOUNT).tobytes()
+                + (b"" if tail.marks is None else tail.marks.encode())
             )
         return encoded
 
@@ -148,13 +166,18 @@ class Tails(dict[int, Tail]):
         promises_at = _COUNTS.size + 2 * n_days
         feedback_at = promises_at + PROMISE.itemsize * n_promises
         amounts_at = feedback_at + 4 * n_feedback
-        if len(data) != amounts_at + _AMOUNT.itemsize * n_amounts:
+        end = amounts_at + _AMOUNT.itemsize * n_amounts
+        if len(data) < end:
             raise StateError(
                 "a state row's overflow has another length than it says",
                 hint="the changelog holds torn bytes",
             )
+        marks = Marks.decode(data[end:]) if len(data) > end else None
         self.forget(row)
         tail = self.tail(row)
+        if marks is not None:
+            tail.marks = marks
+            self.marked.add(row)
         if n_days:
             tail.days = set(struct.unpack_from(f"<{n_days}H", data, _COUNTS.size))
         promises = np.frombuffer(data, PROMISE, n_promises, promises_at)

@@ -74,7 +74,7 @@ def invented(n: int) -> Facts:
         first_ms=EPOCH_1990_MS + (first * MS_PER_DAY).astype(np.int64),
         renewed_ms=np.zeros(n, np.int64),
     )
-    return Facts(evidence, evidence[:, ::-1].copy(), np.full(n, 10.0 * MS_PER_DAY), risk)
+    return Facts(evidence, evidence[:, ::-1].copy(), chance.gamma(1.0, 30.0 * MS_PER_DAY, n), risk)
 
 
 def _measure(facts: Facts, size: int, model: Parameters) -> float:

@@ -31,6 +31,10 @@ INVALID = [
 BEYOND_JSON_SCHEMA = {
     "alert.invalid_field.opened-without-zone",
     "command.invalid_field.assign-without-assignee",
+    "command.invalid_field.override-ends-before-it-begins",
+    "command.invalid_field.override-without-end",
+    "command.invalid_field.override-without-reason",
+    "command.invalid_field.rule-id-missing",
     "command.invalid_field.snooze-without-until",
     "delivery.invalid_field.promise-without-time",
     "delivery.invalid_field.promise-without-zone",

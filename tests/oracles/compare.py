@@ -8,11 +8,12 @@ from typing import Any
 from schemas.alert import AlertV1
 from schemas.score import ScoreV1
 from stream.model.columns import currency_code
+from stream.model.override import EXCEPTIONS
 from stream.model.promises import Kind
 from stream.state.purchases import amounts
 from stream.state.table import CustomerTable
 from tests.oracles.memory import CAUSES, Memory, Promise
-from tests.oracles.oracle import Oracle
+from tests.oracles.oracle import Oracle, epoch_ms
 from tests.oracles.reading import FIRST_MS
 
 __all__ = ["alert_differences", "score_differences", "table_differences"]
@@ -35,6 +36,11 @@ def score_differences(oracle: Oracle, chain: Iterable[ScoreV1]) -> list[str]:
             "uncertainty": (score.uncertainty, expected.uncertainty),
             "segment": (score.segment, oracle.segment_at(who, score.events)),
             "seq": (score.seq, 1 if before is None else before.seq + 1),
+            "band": (score.band, expected.band),
+            "forced_by": (
+                [(f.event, f.band, epoch_ms(f.until)) for f in score.forced_by or []] or None,
+                expected.forced_by,
+            ),
             "churn_absent": (score.churn_absent is None, score.churn_risk is not None),
             "trust_change": (score.trust_change, _change(score.trust, before.trust if before else None, 100)),
             "churn_change": (
@@ -110,6 +116,10 @@ def _row_differences(oracle: Oracle, who: str, table: CustomerTable, row: int) -
     slots = [slot for slot in stored["promises"] if slot["ref"]] + list(table.tails.promises([row])[0])
     ledger = [_promise(slot) for slot in slots]
     memory = oracle.customer(who)
+    last_s = tail.marks.last_s if tail and tail.marks else {}
+    exceptions = {EXCEPTIONS[place]: at for place, at in last_s.items()}
+    if exceptions != memory.exceptions:
+        found.append(f"exceptions are {exceptions}, not {memory.exceptions}")
     found += _promise_differences(ledger, list(memory.promises.values()))
     return found + _evidence_differences(oracle, memory, stored["evidence"].tolist(), ledger)
 

@@ -22,7 +22,7 @@ CHANNELS = ["web", "app", "store", "phone", "email", "chat", "social", "other"]
 FIRST_ANSWER = {"nps": 1, "csat": 12, "ces1": 17, "ces2": 22}
 COMPLAINTS = {"reopened": 34, "escalated": 35}
 INCIDENTS = {"minor": 36, "major": 37, "critical": 38}
-OTHER_FEEDBACK = {"refund": 42, "return": 43, "apology": 47, "compensation": 48}
+OTHER_FEEDBACK = {"refund": 42, "return": 43, "apology": 47, "compensation": 48, "chargeback": 49}
 KEPT_DAYS = 92
 
 
@@ -132,7 +132,10 @@ class Promise:
 
 @dataclass(slots=True)
 class Memory:
-    """One customer. `good` and `bad` are evidence in landmark units by cause, promises not included."""
+    """One customer. `good` and `bad` are evidence in landmark units by cause, promises not included.
+
+    `exceptions`: what may force a band, with the second at which it happened last.
+    """
 
     good: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0.0))
     bad: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0.0))
@@ -147,6 +150,7 @@ class Memory:
     settled: dict[tuple[str, str], list[tuple[str, float, float]]] = field(default_factory=dict)
     latest: dict[str, int] = field(default_factory=dict)
     profile: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    exceptions: dict[str, int] = field(default_factory=dict)
     first_s: int = 0
     last_s: int = 0
     events: int = 0
@@ -157,6 +161,10 @@ class Memory:
         self.events += 1
         self.first_s = min(self.first_s or at, at)
         self.last_s = max(self.last_s, at)
+        if event.body.get("kind") == "chargeback":
+            self.exceptions["chargeback"] = max(at, self.exceptions.get("chargeback", 0))
+        if event.body.get("severity") == "critical":
+            self.exceptions["critical_incident"] = max(at, self.exceptions.get("critical_incident", 0))
         for cause, value, weight in graded(event, p):
             good, bad = self.terms(cause, value, weight, event.time_ms, p)
             self.good[cause] += good
@@ -211,7 +219,10 @@ class Memory:
     def _describe(self, at: int, body: dict[str, Any]) -> None:
         """Each attribute by itself: the latest that was given; an absent field says nothing new."""
         for name in ("segment", "tier", "locale"):
-            if (value := body[name]) is not None:
+            value = body[name]
+            if name == "locale" and value is not None and len(value.encode()) > 8:
+                continue  # the contract bounds its characters; eight bytes hold every locale that there is
+            if value is not None:
                 rank = TIERS.index(value) + 1 if name == "tier" else value
                 self.profile[name] = max((at, rank), self.profile.get(name, (0, rank)))
 
@@ -277,7 +288,8 @@ def graded(event: Event, p: Parameters) -> list[tuple[str, float, float]]:
             cause = "breach" if body["kind"] == "breach" else "incident"
             return [(cause, -1.0, getattr(w, f"incident_{body['severity']}"))]
         case "refund":
-            return [("refund", -1.0, w.refund if body["kind"] == "refund" else w.returned)]
+            weight = {"refund": w.refund, "return": w.returned, "chargeback": w.chargeback}[body["kind"]]
+            return [("refund", -1.0, weight)]
         case "loyalty":
             if body["kind"] in ("left", "tier_down"):
                 return [("care", -1.0, w.loyalty_left)]

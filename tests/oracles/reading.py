@@ -117,7 +117,7 @@ OWN: dict[str, dict[str, tuple[Check, Any]]] = {
         "amount": (money, REQUIRED),
         "currency": (MONEY, REQUIRED),
         "order_id": (IDENT, None),
-        "kind": (one_of("refund", "return"), "refund"),
+        "kind": (one_of("refund", "return", "chargeback"), "refund"),
     },
     "delivery": {
         "delivery_id": (IDENT, REQUIRED),

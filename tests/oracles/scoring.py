@@ -36,18 +36,45 @@ class Score:
     uncertainty: float
     churn_risk: float | None
     purchase_days: int
+    band: str
+    forced_by: list[tuple[str, str, int]] | None  # event, band, until epoch ms
 
 
 def score(memory: Memory, now_ms: int, p: Parameters, *, silence: bool = True) -> Score:
     """Both scores of a customer at a time; `silence` False: as if something had just been heard."""
     trust, unrecovered, uncertainty = _trust(memory, now_ms, p, silence=silence)
     risk = _churn_risk(memory, unrecovered, now_ms, p)
+    forced = _forced(memory, now_ms, p)
     return Score(
         trust=round(trust * 100.0) / 100.0,
         uncertainty=round(uncertainty, 4),
         churn_risk=None if risk is None else round(risk * 1e4) / 10_000.0,
         purchase_days=len(memory.days),
+        band=forced[0][1] if forced else _band(round(trust * 100.0) / 100.0, p),
+        forced_by=forced or None,
     )
+
+
+def _band(trust: float, p: Parameters) -> str:
+    begins = [
+        ("strong", p.bands.strong),
+        ("good", p.bands.good),
+        ("fair", p.bands.fair),
+        ("low", p.bands.low),
+    ]
+    return next((band for band, points in begins if trust >= points), "critical")
+
+
+def _forced(memory: Memory, now_ms: int, p: Parameters) -> list[tuple[str, str, int]]:
+    """What forces a band at a time, the worst band first, of equals the one that lasts longest."""
+    found = []
+    for event, at in memory.exceptions.items():
+        rule = getattr(p.exceptions, event)
+        until = (at - 1) * 1000 + FIRST_MS + round(rule.days * DAY_MS)
+        if until > now_ms:
+            found.append((event, rule.band, until))
+    worst_first = ["critical", "low", "fair", "good", "strong"]
+    return sorted(found, key=lambda each: (worst_first.index(each[1]), -each[2], each[0]))
 
 
 def _decay(now_ms: int, half_life_days: float) -> float:

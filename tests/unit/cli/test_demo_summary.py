@@ -12,7 +12,8 @@ from stream.offline.evaluate import ChurnTest
 
 def _summary(*faults: str) -> Summary:
     account = Account(3, faults=list(faults))
-    return Summary(account, ChurnTest(0.8, 0.7, 0.1, 0.5, 10), None, 1.0, 1.0, 0)
+    churn = ChurnTest(0.8, 0.7, 0.1, 0.5, 10)
+    return Summary(account, churn, churn, None, 1.0, 1.0, 0)
 
 
 def test_account_that_does_not_add_up_fails_the_demo() -> None:

@@ -16,6 +16,8 @@ from schemas.codec import encode
 from stream.cli.languages import ENGLISH, JAPANESE, LANGUAGES, Lang, Language
 from stream.cli.main import run
 from stream.cli.sentences import action_words, reason_words
+from stream.model.evidence import DIMENSION_OF
+from stream.model.override import BANDS, EXCEPTIONS
 from stream.model.risk import TERMS
 from stream.model.trust import ALL_CAUSES
 from stream.offline.generate import generate
@@ -178,6 +180,9 @@ def test_every_code_has_words_in_every_language(language: Language) -> None:
     assert set(language.churn) == set(TERMS)
     assert set(language.actions) == set(CODES)
     assert set(language.phrases) == set(ENGLISH.phrases)
+    assert set(language.phrases) >= {f"band_{band}" for band in BANDS}
+    assert set(language.phrases) >= {f"exception_{event}" for event in EXCEPTIONS}
+    assert set(language.phrases) >= {*DIMENSION_OF.values()}
     assert set(language.numbers) == set(ENGLISH.numbers)
     assert all(all(pair) for table in (language.trust, language.churn) for pair in table.values())
     assert all([*language.actions.values(), *language.phrases.values()])

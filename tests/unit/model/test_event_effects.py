@@ -71,6 +71,11 @@ EFFECTS: dict[str, tuple[str, list[Body], dict[str, str]]] = {
         {"churn_risk": DOWN, "amount": UP, "trust": SAME},
     ),
     "a refund": ("refund", [step("refund", amount=5, currency="EUR")], {"trust": DOWN, "churn_risk": UP}),
+    "a chargeback": (
+        "refund",
+        [step("refund", amount=5, currency="EUR", kind="chargeback")],
+        {"trust": DOWN, "churn_risk": UP},
+    ),
     "goods sent back": ("refund", [step("refund", amount=5, currency="EUR", kind="return")], {"trust": DOWN}),
     "delivered on time": ("delivery", delivered(DAY_MS), {"trust": UP}),
     "delivered late": ("delivery", delivered(3 * DAY_MS), {"trust": DOWN}),

@@ -174,8 +174,8 @@ def test_facts_beside_the_terms() -> None:
     from stream.model.explain import observations
     from stream.model.score import Facts, score
 
-    bought = regular(amount_e4=2_500_000, purchase_days=10)
-    facts = Facts(np.zeros((1, 13)), np.zeros((1, 13)), np.zeros(1), bought)
+    nothing = np.zeros((1, 13))
+    facts = Facts(nothing, nothing, np.zeros(1), regular(amount_e4=2_500_000, purchase_days=10))
     found: dict[str, Any] = {}
     for name, model in (("layer", with_layer(FITTED, CDNOW)), ("none", parameters.load())):
         seen = observations(facts, score(facts, NOW_MS, model), NOW_MS, model)

@@ -51,3 +51,10 @@ def test_segment_of_a_score_is_the_latest() -> None:
     table = PIPELINE.new_table()
     effects = PIPELINE.step(table, [record(profile("a", START_MS, segment="smb"))], START_MS)
     assert b'"segment":"smb"' in effects.scores[0][1]
+
+
+def test_a_locale_that_is_none_says_nothing() -> None:
+    """Eight characters of another script are more bytes than a row holds: left out, never cut."""
+    known = profile("a", START_MS, locale="ja-JP")
+    assert attributes([known, profile("b", START_MS + 1000, locale="日本語の国")]) == attributes([known])
+    assert attributes([profile("c", START_MS, locale="日本")])[2].decode() == "日本"
