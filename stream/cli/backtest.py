@@ -20,7 +20,7 @@ from stream.offline.backtest import Backtest
 from stream.offline.backtest import backtest as run
 from stream.offline.backtest_table import as_json, lead_lines, table
 from stream.offline.fit import fit
-from stream.offline.origins import Origin, day_text, plan
+from stream.offline.origins import Origin, plan
 from stream.offline.panel import Panel
 from stream.offline.report import report_html
 from stream.offline.timeline import Timeline, read_timeline
@@ -135,7 +135,7 @@ def _of_parameters(params: Path | None, base: Parameters, origin: Origin, horizo
             f"{params.name} was fitted for {layer.horizon_days} days, not {horizon_days}",
             hint=f"--horizon-days {layer.horizon_days}, or leave --params out to fit at each origin",
         )
-    when = day_text(origin.scored_ms)
+    when = origin.text
     return [f"kizuna was scored with {params.name} as it is: honest only if fitted on nothing after {when}"]
 
 
@@ -148,7 +148,7 @@ def _tell(found: Backtest, horizon_days: int, report: Path | None, *, json: bool
         return
     for fold in found.folds:
         output.say(
-            f"Origin {day_text(fold.origin.scored_ms)}, {horizon_days} days ahead: {fold.n:,} customers, "
+            f"Origin {fold.origin.text}, {horizon_days} days ahead: {fold.n:,} customers, "
             f"{fold.churn_rate:.1%} left"
         )
         for line in table(fold):

@@ -142,4 +142,9 @@ def shortening(
         return 0.5 * (sides[0] + sides[1])
     log_rest = np.log(scale) - np.log(scale + horizon)  # 1 - z
     z = -np.expm1(log_rest)
-    return (1.0 - np.exp((a - 1.0) * log_rest) * hyp2f1(shift, a - 1.0, start, z)) / (a - 1.0)
+    # Euler's transformation of 2F1 has the same value; the form with the lower power of 1 - z overflows last.
+    other = start - shift
+    power = np.minimum(a - 1.0, other)
+    given = power < other
+    first, second = np.where(given, shift, other), np.where(given, a - 1.0, start - (a - 1.0))
+    return (1.0 - np.exp(power * log_rest) * hyp2f1(first, second, start, z)) / (a - 1.0)

@@ -159,7 +159,7 @@ def features(facts: ContractFacts, term: TermState) -> Floats:
         facts.cancel_requested,
         facts.ended,
     )
-    return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
+    return np.stack([np.asarray(column, np.float64) for column in columns]).T  # columns lie together
 
 
 def tenure_months(facts: ContractFacts, term: TermState, now_ms: int, horizon_days: float) -> Floats:
@@ -180,10 +180,14 @@ def contract_terms(facts: ContractFacts, now_ms: int, horizon_days: int, contrac
     h = horizon_days / MONTH_DAYS
     start = float(logit_ends(np.zeros(1), h, contract.alpha, contract.beta)[0])
     stays = logit_ends(tenure_months(facts, term, now_ms, horizon_days), h, contract.alpha, contract.beta)
-    parts = features(facts, term) * np.array([getattr(contract, name) for name in FEATURES])
+    # Column by column: a matrix product may sum a row in another order in another batch.
+    said = [
+        column * getattr(contract, name)
+        for name, column in zip(FEATURES, features(facts, term).T, strict=True)
+    ]
     terms = np.empty((len(stays), len(CONTRACT_TERMS)))
     terms[:, 0] = contract.base + start
     terms[:, 1] = np.where(facts.ended, 0.0, contract.tenure * (stays - start))
-    terms[:, 2] = parts[:, :-2].sum(axis=1)
-    terms[:, 3] = parts[:, -2:].sum(axis=1)
+    terms[:, 2] = sum(said[:-2])
+    terms[:, 3] = sum(said[-2:])
     return terms

@@ -139,7 +139,7 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     elif facts.contractual.any():
         subscribed = np.flatnonzero(facts.contractual)
         terms[subscribed[:, None], OF_CONTRACT] = contract_terms(
-            contract_facts(facts.of(subscribed)), now_ms, parameters.churn.horizon_days, contract
+            contract_facts(facts, subscribed), now_ms, parameters.churn.horizon_days, contract
         )
     weights = _service_weights(parameters.risk)
     if contract is not None:
@@ -185,15 +185,9 @@ def _cancellation_term(facts: RiskFacts, now_ms: int, parameters: Parameters) ->
     )
 
 
-def contract_facts(facts: RiskFacts) -> ContractFacts:
-    """What the hazard of a contract's end reads of the facts."""
-    return ContractFacts(
-        first_ms=facts.first_ms,
-        renewed_ms=facts.renewed_ms,
-        term_end_ms=facts.term_end_ms,
-        cancel_requested=facts.cancel_requested,
-        ended=facts.ended,
-    )
+def contract_facts(facts: RiskFacts, chosen: Ints) -> ContractFacts:
+    """What the hazard of a contract's end reads of the facts of some of the customers."""
+    return ContractFacts(*(getattr(facts, each.name)[chosen] for each in fields(ContractFacts)))
 
 
 def service_features(facts: RiskFacts, trust: Floats, parameters: Parameters) -> Floats:

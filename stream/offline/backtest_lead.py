@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from stream.model.columns import MS_PER_DAY
+from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY
 from stream.offline.leadtime import Episode, lead_summary, lead_times
 from stream.offline.origins import Origin
-from stream.offline.timeline import Contracts, Timeline, outcome
+from stream.offline.panel import day_of
+from stream.offline.timeline import Timeline, outcome
 from stream.offline.truth import Truth
 
 __all__ = ["Lead", "lead", "leavers"]
@@ -43,8 +44,10 @@ def leavers(timeline: Timeline, origin: Origin, horizon_days: int, truth: Sequen
         start, end = _time(origin.known_ms), _time(end_ms)
         return [row for row in truth if row.churn_at is not None and start < row.churn_at <= end]
     found = outcome(timeline, origin.known_ms, horizon_days * MS_PER_DAY)
-    contracts = Contracts.of(timeline.until(end_ms))
-    left_ms = np.where(contracts.ended_ms > contracts.begun_ms, contracts.ended_ms, contracts.term_end_ms)
+    end_day = day_of(end_ms)
+    state = timeline.until(end_ms).contracts().state(end_day)
+    left_s = np.where(state.ended_s > state.renewed_s, state.ended_s, state.term_end_s)
+    left_ms = (left_s - 1) * 1000 + EPOCH_1990_MS
     gone = found.contractual & found.churned & (left_ms > origin.known_ms)
     return [
         Truth(timeline.keys[i].decode(), True, _time(int(left_ms[i])), "", None)

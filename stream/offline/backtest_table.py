@@ -5,7 +5,6 @@ from typing import Any
 
 from stream.offline.backtest import Backtest, Fold, Result
 from stream.offline.metrics import MEASURES
-from stream.offline.origins import day_text
 
 __all__ = ["COLUMNS", "as_json", "cells", "lead_lines", "shown", "table"]
 
@@ -41,7 +40,7 @@ def as_json(found: Backtest, horizon_days: int) -> dict[str, Any]:
 
 def _fold(fold: Fold) -> dict[str, Any]:
     return {
-        "origin": day_text(fold.origin.scored_ms),
+        "origin": fold.origin.text,
         "customers": fold.n,
         "buyers": fold.n_buys,
         "contractual": fold.n_contractual,
@@ -116,7 +115,7 @@ def _difference(result: Result) -> str:
     three = result.ours_minus_this.get("auc")
     if three is None or not math.isfinite(three[0]):
         return ""
-    return f"{three[0]:+.4f} [{three[1]:+.3f}, {three[2]:+.3f}]"
+    return f"{three[0]:+.3f} [{three[1]:+.3f}, {three[2]:+.3f}]"
 
 
 def lead_lines(found: Backtest) -> list[str]:

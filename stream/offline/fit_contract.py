@@ -39,7 +39,7 @@ RECORDED_FROM = 20  # ends among which the first would come early in the window 
 GRID = 8.0  # of a month: tenure is grouped so for the baseline
 
 # Declared: a monthly hazard of 4 % that falls to half within two years of tenure, which makes 10 % in half a
-# year at that age. A year's term has half the odds of a month's; so has being bound beyond the horizon of
+# year at that age. A year's term has half the odds of a month's; being bound beyond the horizon has half of
 # those without a term, and less the further away its end is.
 ALPHA, BETA, TENURE = 0.8, 20.0, 1.0
 TERM_LENGTH, TERM_BEYOND, BOUND_LONGER, FURTHER_ENDS, TERM_PASSED = -0.4, -0.7, -0.3, 0.3, 3.0
@@ -164,7 +164,7 @@ def _fitted(
         if name != "base" and np.ptp(column) < 1e-9
     ]
     weights = dict(zip(WEIGHTS, np.clip(found.weights, -LIMIT, LIMIT).tolist(), strict=True))
-    contract = replace(prior, alpha=shape.alpha, beta=shape.beta, **weights)
+    contract = replace(prior, alpha=float(shape.alpha), beta=float(shape.beta), **weights)
     return ContractFit(contract, warnings, report | _numbers(shape, found, weights, kept, prior))
 
 
@@ -262,7 +262,7 @@ def _rows(
     place = np.full(len(panel.keys), -1, np.int64)
     place[customers] = np.arange(len(customers))
     seen = known.of(place[result.customers])
-    contracts, now_ms = contract_facts(seen.risk), end_of(day)
+    contracts, now_ms = contract_facts(seen.risk, np.arange(len(result.customers))), end_of(day)
     term = term_state(contracts, now_ms, length, prior)
     level = trust_of(seen, base).unrecovered
     return _Rows(

@@ -34,6 +34,13 @@ class Origin(NamedTuple):
         """A moment, or the day that begins at it."""
         return Origin(time_ms + MS_PER_DAY - 1 if whole_day else time_ms, time_ms)
 
+    @property
+    def text(self) -> str:
+        """The day, or the moment in RFC 3339."""
+        if self.known_ms != self.scored_ms:
+            return day_text(self.scored_ms)
+        return f"{EPOCH + timedelta(milliseconds=self.scored_ms):%Y-%m-%dT%H:%M:%SZ}"
+
     def back(self, days: int) -> "Origin":
         """So many days earlier."""
         return Origin(self.known_ms - days * MS_PER_DAY, self.scored_ms - days * MS_PER_DAY)

@@ -6,7 +6,6 @@ from stream.offline import report_plots
 from stream.offline.backtest import OURS, Backtest, Fold
 from stream.offline.backtest_table import COLUMNS, cells, lead_lines, shown
 from stream.offline.metrics import N_BINS
-from stream.offline.origins import day_text
 
 __all__ = ["report_html"]
 
@@ -17,15 +16,15 @@ STYLE = """
 @media (prefers-color-scheme:dark){:root{--back:#12161c;--text:#e6eaf0;--soft:#9aa6b5;--line:#2c3440;
 --card:#1a2029;--muted:#6e7a8a;--ours:#6cb0ff;--recency:#ffa657;--third:#56d4a0;--fourth:#c297ff;--warn:#3a2c14}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:1060px;padding:28px 20px 60px;background:var(--back);color:var(--text);
+body{margin:0 auto;max-width:1160px;padding:28px 20px 60px;background:var(--back);color:var(--text);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:34px 0 10px}p{margin:6px 0}
 .soft,figcaption{color:var(--soft)}.wide{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
-th,td{padding:6px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
+th,td{padding:6px 7px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
 tr.ours td{font-weight:600}tr.ours td:first-child{color:var(--ours)}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:16px}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));gap:16px}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px}
 figcaption{font-size:13px;margin-top:6px}svg{width:100%;height:auto;display:block}
 svg text{font-size:11px;fill:var(--soft)}svg .axis,svg .key{font-size:12px;fill:var(--text)}
@@ -70,7 +69,7 @@ def report_html(found: Backtest, horizon_days: int, source: str) -> str:
 
 
 def _day(fold: Fold) -> str:
-    return day_text(fold.origin.scored_ms)
+    return fold.origin.text
 
 
 def _facts(fold: Fold, horizon_days: int) -> str:

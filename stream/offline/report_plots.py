@@ -10,6 +10,7 @@ __all__ = ["calibration", "distribution", "gains", "lead_days", "weeks"]
 COLOURS = {OURS: "ours", "recency": "recency", "mbgnbd": "third", "logistic_rfm": "fourth"}
 MOST_POINTS = 400  # of a curve: more cannot be seen
 N_BARS = 25
+ROOM = 1.25  # above the highest bar, for the legend
 
 
 def calibration(fold: Fold) -> str:
@@ -72,7 +73,7 @@ def distribution(fold: Fold) -> str:
         "Distribution of the churn risk of customers who left and who stayed",
         "churn risk at the origin",
         "customers",
-        y=(0.0, top * 1.05),
+        y=(0.0, top * ROOM),
         percent="x",
     )
     for each, colour, name in zip(counts, ("recency", "ours"), ("left", "stayed"), strict=False):

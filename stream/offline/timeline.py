@@ -2,12 +2,11 @@
 
 Conventions:
     Customers are numbered in the order of first appearance, times are epoch ms. Events are decoded and
-    refused by the pipeline's own decoder. Duplicates stay: whether somebody bought, and when a contract was
-    last renewed, does not depend on them.
+    refused by the pipeline's own decoder. Purchases sent twice stay: whether somebody bought is the same.
 
 Outcome of a customer who buys: no purchase in (origin, origin + horizon]. Of one with a contract (any
 subscription event): at the end of the horizon it is cancelled, expired, or its term has run out without a
-renewal.
+renewal; `contract_panel.under_contract` says when a term is over, here and where the hazard is fitted.
 """
 
 from collections import Counter
@@ -19,23 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.interaction import Interaction, Purchase, Subscription
-from stream.model.columns import MS_PER_DAY
+from stream.model.columns import EPOCH_1990_MS, seconds
+from stream.offline.contract_panel import ContractPanel, under_contract
+from stream.offline.panel import day_of
 from stream.pipeline import DeadLetter, Effects, FileRecord
-from stream.pipeline.decode import decode
+from stream.pipeline.decode import Decoded, decode
 from stream.pipeline.times import epoch_ms
 
-__all__ = ["GRACE_DAYS", "Contracts", "Outcome", "Timeline", "outcome", "read_timeline"]
+__all__ = ["Outcome", "Timeline", "outcome", "read_timeline"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 BATCH = 5_000
 TOLD = 3  # refused lines that are told one by one; all are counted
-GRACE_DAYS = 31
-"""A term that ran out so shortly before the origin may still be renewed; earlier is an end."""
-
 STATUSES = ("started", "renewed", "cancel_requested", "cancelled", "expired")
-BEGINS, ENDS = (0, 1), (3, 4)
 
 
 @dataclass(slots=True)
@@ -82,6 +79,22 @@ class Timeline:
             last_ms=min(self.last_ms, time_ms),
         )
 
+    def contracts(self) -> ContractPanel:
+        """The steps alone, as the fit of contracts has them."""
+        order = np.argsort(self.stepped_ms, kind="stable")
+        named = self.term_end_ms > 0
+        return ContractPanel(
+            keys=[key.decode() for key in self.keys],
+            events=Decoded(),
+            customer=self.holder[order],
+            time_s=seconds(self.stepped_ms[order]).astype(np.int64),
+            status=self.status[order],
+            term_end_s=np.where(named, seconds(np.where(named, self.term_end_ms, EPOCH_1990_MS)), 0)[
+                order
+            ].astype(np.int64),
+            last_day=day_of(self.last_ms),
+        )
+
     @property
     def is_contractual(self) -> Bools:
         """(customers,) any subscription event."""
@@ -91,38 +104,6 @@ class Timeline:
     def has_bought(self) -> Bools:
         """(customers,) any purchase."""
         return np.bincount(self.buyer, minlength=len(self.keys)) > 0
-
-
-@dataclass(slots=True)
-class Contracts:
-    """Contracts of all customers at a time; arrays (customers,), 0 where never.
-
-    Attributes:
-        begun_ms: latest start or renewal.
-        ended_ms: latest cancellation or expiry.
-        term_end_ms: latest known end of term.
-    """
-
-    begun_ms: Ints
-    ended_ms: Ints
-    term_end_ms: Ints
-
-    @staticmethod
-    def of(cut: Timeline) -> "Contracts":
-        """As the live row merges them: maxima, so that order does not matter."""
-        n = len(cut.keys)
-        latest = [np.zeros(n, np.int64) for _ in range(3)]
-        chosen = (np.isin(cut.status, BEGINS), np.isin(cut.status, ENDS), cut.term_end_ms > 0)
-        for into, which, values in zip(
-            latest, chosen, (cut.stepped_ms, cut.stepped_ms, cut.term_end_ms), strict=True
-        ):
-            np.maximum.at(into, cut.holder[which], values[which])
-        return Contracts(*latest)
-
-    def is_over(self, time_ms: int, grace_days: int = 0) -> Bools:
-        """Ended, or the term ran out more than the grace before `time_ms` and nobody renewed it."""
-        ran_out = (self.term_end_ms > 0) & (self.term_end_ms <= time_ms - grace_days * MS_PER_DAY)
-        return (self.ended_ms > self.begun_ms) | (ran_out & (self.begun_ms < self.term_end_ms))
 
 
 @dataclass(slots=True)
@@ -152,12 +133,18 @@ def outcome(timeline: Timeline, origin_ms: int, horizon_ms: int) -> Outcome:
     end_ms = origin_ms + horizon_ms
     before, by_end = timeline.until(origin_ms), timeline.until(end_ms)
     known, n = before.is_contractual, len(timeline.keys)
-    over = known & Contracts.of(before).is_over(origin_ms, GRACE_DAYS)
+    contractual = known & _runs(before, origin_ms)
     buys = before.has_bought & ~known
     again = np.bincount(by_end.buyer[by_end.bought_ms > origin_ms], minlength=n) > 0
-    contractual = known & ~over
-    gone = Contracts.of(by_end).is_over(end_ms)
-    return Outcome(buys, contractual, np.where(buys, ~again, contractual & gone), int(over.sum()))
+    churned = np.where(buys, ~again, contractual & ~_runs(by_end, end_ms))
+    return Outcome(buys, contractual, churned, int((known & ~contractual).sum()))
+
+
+def _runs(cut: Timeline, time_ms: int) -> Bools:
+    """Whose contract runs: as `fit_contract` defines it, how renewals are reported read up to then."""
+    contracts, day = cut.contracts(), day_of(time_ms)
+    again, grace_days = contracts.renewals(day)
+    return under_contract(contracts.state(day), day, grace_days, renewals_reported=again > 0)
 
 
 def read_timeline(
@@ -210,7 +197,8 @@ class _Reader:
 
     def done(self) -> Timeline:
         bought = np.array(self.bought, np.int64).reshape(-1, 2)
-        steps = np.array(self.stepped, np.int64).reshape(-1, 4)
+        # Once each: a start that was sent twice is no renewal.
+        steps = np.unique(np.array(self.stepped, np.int64).reshape(-1, 4), axis=0)
         return Timeline(
             list(self.number),
             bought[:, 0],

@@ -107,12 +107,12 @@ class Walk:
 
         It ends with the day of that time even if nothing happened on it: the file goes on, so it was silent.
         """
-        panel = panel_of(self._events(until_ms))
-        who = panel.contractual
+        panel, day = panel_of(self._events(until_ms)), day_of(until_ms)
+        who, contracts = panel.contractual, None
         if who:  # their events once more, and only theirs: nobody else's need to be held
-            contracts = contract_panel_of(each for each in self._events(until_ms) if each.customer_id in who)
-            panel = dataclasses.replace(panel, contracts=contracts)
-        return dataclasses.replace(panel, last_day=max(panel.last_day, day_of(until_ms)))
+            steps = contract_panel_of(each for each in self._events(until_ms) if each.customer_id in who)
+            contracts = dataclasses.replace(steps, last_day=day)
+        return dataclasses.replace(panel, last_day=day, contracts=contracts)
 
     def _events(self, until_ms: int) -> Iterator[Interaction]:
         for run in _runs(each for each in self._read() if each.timestamp <= until_ms):

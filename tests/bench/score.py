@@ -2,15 +2,17 @@
 
 Example: python -m tests.bench.score --rows 1000000
 
-With a fitted layer (CDNOW's) and without. Rows are scored in slices, as a sweep does; they fit a cache then.
+With a fitted layer (CDNOW's) and without, one customer in twenty with a contract; and with a fitted contract
+table, everybody with one. Rows are scored in slices, as a sweep does; they fit a cache then.
 """
 
 import argparse
+import dataclasses
 import sys
 import time
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from stream.model import parameters
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY
@@ -18,6 +20,7 @@ from stream.model.evidence import CAUSES, DERIVED_CAUSES
 from stream.model.parameters import Churn, Coefficients, Layer, Nbd, Parameters, Usual
 from stream.model.risk import RiskFacts
 from stream.model.score import Facts, score
+from stream.offline.fit_contract import declared
 
 NOW_DAY = 13_000
 LAYER = Layer(
@@ -40,14 +43,34 @@ def main() -> int:
     facts = invented(options.rows)
     shipped = parameters.load()
     churn = Churn(horizon_days=LAYER.horizon_days, mbg=shipped.churn.mbg, layer=LAYER)
-    models = {"fitted layer": msgspec.structs.replace(shipped, churn=churn), "shipped MBG/NBD": shipped}
+    contract = declared(shipped.risk)
+    runs = {
+        "fitted layer": (facts, replace(shipped, churn=churn)),
+        "shipped MBG/NBD": (facts, shipped),
+        "fitted contract": (subscribed(facts), replace(shipped, churn=replace(churn, contract=contract))),
+    }
     for _ in range(options.rounds):
-        for name, model in models.items():
+        for name, (given, model) in runs.items():
             print(
-                f"{name}: {_measure(facts, options.slice, model):.3f} s CPU for {options.rows:,} rows",
+                f"{name}: {_measure(given, options.slice, model):.3f} s CPU for {options.rows:,} rows",
                 flush=True,
             )
     return 0
+
+
+def subscribed(facts: Facts) -> Facts:
+    """The same customers, each with a contract: three in ten without a term, the others of three lengths."""
+    n, chance = len(facts.positive), np.random.default_rng(8)
+    renewed = NOW_DAY - chance.integers(1, 300, n)
+    term_end = np.where(chance.random(n) < 0.3, 0, renewed + chance.choice((30, 365, 730), n))
+    since = EPOCH_1990_MS + np.stack([renewed, term_end]) * MS_PER_DAY
+    risk = dataclasses.replace(
+        facts.risk,
+        contractual=np.ones(n, np.bool_),
+        renewed_ms=since[0],
+        term_end_ms=np.where(term_end > 0, since[1], 0),
+    )
+    return dataclasses.replace(facts, risk=risk)
 
 
 def invented(n: int) -> Facts:

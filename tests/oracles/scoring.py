@@ -123,7 +123,7 @@ def _evidence(
         weight = getattr(p.trust.dimension_weight, dimension)
         good[cause] *= weight
         bad[cause] *= weight * p.trust.negative_weight
-    a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806
+    a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806 - the papers' letters
     failures = sum(bad[cause] for cause in FAILURES)
     other_bad = sum(bad.values()) - failures + (1.0 - a) * W
     without_recovery = sum(good.values()) - good["recovery"] + a * W

@@ -136,6 +136,17 @@ def test_gradient_is_the_slope(m: Model, x: float, t_x: float, age: float) -> No
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", [Bg, Mbg])
+@pytest.mark.parametrize("x", [1.0, 30.0, 900.0])
+def test_expectation_is_finite_where_all_drop_out_alike(kind: type[Bg] | type[Mbg], x: float) -> None:
+    """As a and b grow at one ratio the expectation goes to that of one probability for all, never to nan."""
+    history = columns(x, 500.0, 520.0)
+    found = [expected_purchases(*history, 52.0, kind(0.5, 6.0, a, 20.0 * a))[0] for a in (1e2, 1e3, 1e4, 1e5)]
+    assert found[3] > 0.0
+    assert np.abs(np.diff(found))[1:] == pytest.approx(np.abs(np.diff(found))[:-1] / 10.0, rel=0.25)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [Bg, Mbg])
 @pytest.mark.parametrize("x", [0, 3, 1000])
 def test_expectation_is_continuous_at_a_of_one(kind: type[Bg] | type[Mbg], x: float) -> None:
     """At a = 1 the formula is 0/0; its limit is used. And a thousand purchases overflow nowhere."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.codec import encode
 from schemas.interaction import Engagement, Interaction, Purchase, Subscription
 from stream.model.columns import MS_PER_DAY
-from stream.offline.timeline import GRACE_DAYS, Outcome, Timeline, outcome, read_timeline
+from stream.offline.timeline import Outcome, Timeline, outcome, read_timeline
 from stream.pipeline import FileRecord
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -92,8 +92,9 @@ def test_contracts_leave_when_they_end_or_are_not_renewed() -> None:
         "asked_only": [(10, "started", None), (105, "cancel_requested", None)],
         "ended_later": [(10, "started", None), (140, "expired", None)],
         "over_before": [(10, "started", None), (90, "cancelled", None)],
-        "lapsed_long_ago": [(10, "started", ORIGIN - GRACE_DAYS - 1)],
-        "lapsed_just_now": [(10, "started", ORIGIN - 2)],
+        "renews_two_days_late": [(10, "started", 40), (42, "renewed", 400)],  # so much grace has the others
+        "lapsed_long_ago": [(10, "started", ORIGIN - 20)],
+        "lapsed_just_now": [(10, "started", ORIGIN - 0.5)],
     }
     events: list[Interaction] = [step(name, *each) for name, steps in cases.items() for each in steps]
     assert judge(events) == {
@@ -106,9 +107,23 @@ def test_contracts_leave_when_they_end_or_are_not_renewed() -> None:
         "renewed_without_term": False,
         "asked_only": False,
         "ended_later": False,
+        "renews_two_days_late": False,
         "lapsed_just_now": True,
     }
     assert _outcome(timeline(events)).n_over == 2
+
+
+def test_where_no_renewal_is_ever_told_a_term_that_ran_out_is_no_end() -> None:
+    """A table of customers names one term and no renewal: only the ends it tells count, duplicates or not."""
+    events: list[Interaction] = [
+        step("stays", 10, "started", 60),
+        step("stays", 10, "started", 60),
+        step("leaves", 10, "started", 115),
+        step("leaves", 120, "cancelled"),
+    ]
+    assert judge(events) == {"stays": False, "leaves": True}
+    told = [*events, step("other", 10, "started", 40), step("other", 40, "renewed", 400)]
+    assert judge(told) == {"leaves": True, "other": False}
 
 
 def test_a_contract_outweighs_purchases() -> None:

@@ -123,3 +123,9 @@ def test_empty_value_is_refused() -> None:
     """No bytes are not a tombstone."""
     with pytest.raises(StateError):
         restored([(b"c0", b"")])
+
+
+def test_nobody_has_no_scores() -> None:
+    """A partition without customers is scored: no keys, no rows, no error."""
+    keys, scores = PIPELINE.scores(PIPELINE.new_table(), END_MS)
+    assert (keys, len(scores.trust.trust), len(scores.risk.churn_risk)) == ([], 0, 0)
