@@ -103,16 +103,17 @@ def evaluate(store: NDArray[np.void], values: Values, rules: Rules, now_ms: int)
     """
     transitions: list[Transition] = []
     configured = [rule.key for rule in rules.rule]
-    began = since_ms(store)
     for rule in rules.rule:
         triggered, cleared = _conditions(rule, values)
         mine = store["alert_rule"] == rule.key
         has_slot = mine.any(axis=1)
         slot = mine.argmax(axis=1)
         state = np.where(has_slot, store["alert_state"][np.arange(len(store)), slot], State.NONE)
-        since = began[np.arange(len(store)), slot]
         idle = (state == State.NONE) | (state == State.RESOLVED)
-        held = (state == State.PENDING) & (now_ms - since >= rule.hold_hours * MS_PER_HOUR)
+        held = state == State.PENDING
+        if held.any():
+            since = since_ms(store)[np.arange(len(store)), slot]
+            held &= now_ms - since >= rule.hold_hours * MS_PER_HOUR
         opens = triggered & ((idle & (rule.hold_hours == 0.0)) | held)
         waits = triggered & idle & (rule.hold_hours > 0.0)
         relents = ~triggered & (state == State.PENDING)

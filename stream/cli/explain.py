@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import typer
 
 from stream.alerts.evaluate import open_rules
 from stream.alerts.rules import Rule
 from stream.cli import output
+from stream.cli.further import further, print_further
 from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
 from stream.cli.languages import Lang, Language
 from stream.cli.sentences import reason_words
@@ -21,6 +23,7 @@ from stream.model.explain import Explanation, Reason
 from stream.model.interval import exact_interval
 from stream.model.override import BANDS, Standing, computed_bands
 from stream.offline.since import between_publications, since_publication, since_time
+from stream.pipeline.derive import derive
 
 __all__ = ["explain"]
 
@@ -48,6 +51,7 @@ class Found:
     n_unreadable: int
     computed_band: str
     standing: Standing
+    further: dict[str, Any]
     since_ms: int = 0
     changes: Changes | None = None
 
@@ -109,6 +113,7 @@ def _look(of: Known, since: str | None) -> Found:
         n_unreadable=of.n_unreadable,
         computed_band=BANDS[computed_bands(scores.trust_centi, of.pipeline.parameters.bands)[0]],
         standing=of.pipeline.standing(of.table, of.key, of.time_ms),
+        further=further(derive(of.table, np.array([of.row]), of.time_ms, of.pipeline.parameters)),
         since_ms=since_ms,
         changes=changed,
     )
@@ -155,6 +160,8 @@ def _print(found: Found, language: Language, top: int | None) -> None:
         output.say(line)
     output.say()
     _print_risk(found, language, top)
+    output.say()
+    print_further(found.further)
     output.say()
     if found.changes is not None:
         _print_changes(found, found.changes, language, top)
@@ -308,6 +315,7 @@ def _as_json(found: Found, language: Language) -> dict[str, Any]:
             {"rule_id": rule.id, "severity": rule.severity, "action": rule.action, "since": shown(opened_ms)}
             for rule, opened_ms in found.open_alerts
         ],
+        "derived": found.further,
         "unreadable_lines": found.n_unreadable,
     }
     if found.changes is not None:

@@ -1,6 +1,7 @@
 """`kizuna replay`: a file through the live code, without Kafka."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from stream.alerts import rules as alert_rules
 from stream.cli import output
+from stream.cli.further import print_segments, segment_json
 from stream.cli.times import parse_time, shown
 from stream.clock import now_ms
 from stream.errors import DataError
@@ -19,8 +21,13 @@ from stream.offline.replay import Replay, scores_at
 from stream.offline.replay import replay as run
 from stream.offline.whole import whole
 from stream.pipeline import DeadLetter, Pipeline
+from stream.pipeline.derive import derive
+from stream.pipeline.segments import GROUPINGS, Segment
+from stream.pipeline.segments import segments as grouped
 
 __all__ = ["replay"]
+
+Grouping = StrEnum("Grouping", {name: name for name in GROUPINGS})  # type: ignore[misc]  # made of the table
 
 LATEST = 3  # periods of drift that are told one by one
 
@@ -35,13 +42,16 @@ def replay(
     ] = None,
     params: Annotated[Path | None, typer.Option(help="Model parameters (TOML).")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules (TOML).")] = None,
+    segments: Annotated[
+        Grouping | None, typer.Option(help="Also a table of groups as of T: trust, risk, surveys, value.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Score a history as the worker would have, and write every customer's scores as of T.
 
     Silence is scored too: the clock is the events' own, and goes on to T after the last of them.
 
-    Example: kizuna replay events.jsonl --out scores.jsonl --as-of 2025-10-01
+    Example: kizuna replay events.jsonl --out scores.jsonl --as-of 2025-10-01 --segments tier
     """
     pipeline = Pipeline(parameters.load(params), alert_rules.load(rules), clock="event")
     until_ms = parse_time(as_of) if as_of is not None else None
@@ -76,7 +86,13 @@ def replay(
             file.write(score + b"\n")
     if not account.causes:
         dead_file.unlink()
-    _tell(account, out, dead_file, first, watch.report(), json=json)
+    groups = None if segments is None else (segments.value, _groups(pipeline, account, segments.value))
+    _tell(account, out, dead_file, first, watch.report(), groups, json=json)
+
+
+def _groups(pipeline: Pipeline, account: Replay, by: str) -> list[Segment]:
+    table = account.table
+    return grouped(derive(table, table.live(0, table.n_rows), account.as_of_ms, pipeline.parameters), by)
 
 
 def _dead_row(letter: DeadLetter) -> dict[str, Any]:
@@ -95,6 +111,7 @@ def _tell(
     dead_file: Path,
     first: list[dict[str, Any]],
     calibration: dict[str, Any],
+    groups: tuple[str, list[Segment]] | None,
     *,
     json: bool,
 ) -> None:
@@ -110,8 +127,11 @@ def _tell(
         "alerts_resolved": account.resolved.total(),
         "as_of": shown(account.as_of_ms) if account.as_of_ms else None,
         "calibration": calibration,
+        "promises_given_up": account.promises_given_up,
         "out": str(out),
     }
+    if groups is not None:
+        summary["segments"] = {str(groups[0]): [segment_json(group) for group in groups[1]]}
     if json:
         output.json_line(summary)
         return
@@ -126,9 +146,16 @@ def _tell(
     _tell_calibration(calibration)
     for row in first:
         output.say(f"  line {row['line']}: {row['cause']}, {row['detail']}")
+    if account.promises_given_up:
+        output.say(
+            f"  {account.promises_given_up:,} open promises counted as broken: too many of one customer"
+        )
     output.say(f"  scores as of {summary['as_of']}: {out}")
     if first:
         output.say(f"  dead letters: {dead_file}")
+    if groups is not None:
+        output.say()
+        print_segments(*groups)
 
 
 def _tell_calibration(calibration: dict[str, Any]) -> None:

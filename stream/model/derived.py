@@ -33,14 +33,14 @@ def active(facts: RiskFacts, now_ms: int, parameters: Parameters) -> Floats:
     return found
 
 
-def loyalty(trust: Floats, p_active: Floats, derived: Derived) -> Ints:
-    """Dick & Basu (1994): attitude times repeat patronage; index into `LOYALTY`, -1 without patronage.
+def loyalty(trust: Floats, uncertainty: Floats, p_active: Floats, derived: Derived) -> Ints:
+    """Dick & Basu (1994): attitude times repeat patronage; index into `LOYALTY`, -1 if one is unknown.
 
     A label for people, not a predictor. Spurious (buys, but distrusts) is who leaves as soon as he can.
     """
     likes, stays = trust >= derived.loyalty_trust, p_active >= derived.loyalty_active
     kind = np.where(likes, np.where(stays, 0, 1), np.where(stays, 2, 3))
-    return np.where(np.isnan(p_active), -1, kind)
+    return np.where(np.isnan(p_active) | (uncertainty > derived.loyalty_max_uncertainty), -1, kind)
 
 
 def value(

@@ -321,6 +321,7 @@ class Derived(_Table, frozen=True, omit_defaults=True):
 
     loyalty_trust: Annotated[float, Meta(ge=0.0, le=100.0)]
     loyalty_active: Share
+    loyalty_max_uncertainty: Share
     value_horizon_days: HorizonDays
     rolling_days: Annotated[int, Meta(ge=1, le=91)]
     feedback_due_hours: Positive

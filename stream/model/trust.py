@@ -101,8 +101,9 @@ def _hold_down(
     good: Floats, bad: Floats, recovery: Floats, silence: Silence, base: float, prior: float
 ) -> None:
     """Scale `good` where trust has risen in silence above the base rate and what it was at the last event."""
-    above = row_sums(good) * (1.0 - base) > row_sums(bad) * base
-    chosen = np.flatnonzero(above & (silence.ms > 0.0))
+    against = row_sums(bad)  # where there is nothing to forget, trust cannot rise
+    above = row_sums(good) * (1.0 - base) > against * base
+    chosen = np.flatnonzero(above & (against > 0.0) & (silence.ms > 0.0))
     if not len(chosen):
         return
     k = len(silence.half_lives_ms)
@@ -113,7 +114,7 @@ def _hold_down(
     was_good[:, RECOVERY] = _capped_recovery(was_good, was_bad, base, prior)
     alpha, beta = was_good.sum(axis=1) + base * prior, was_bad.sum(axis=1) + (1.0 - base) * prior
     odds = np.maximum(alpha / beta, base / (1.0 - base))
-    most = odds * (bad[chosen].sum(axis=1) + (1.0 - base) * prior) - base * prior
+    most = odds * (against[chosen] + (1.0 - base) * prior) - base * prior
     good[chosen] *= np.minimum(most / good[chosen].sum(axis=1), 1.0)[:, None]
 
 

@@ -106,7 +106,7 @@ def derive(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters
             for days in CHANGE_DAYS
         },
         p_active=p_active,
-        loyalty=model.loyalty(scores.trust.trust, p_active, parameters.derived),
+        loyalty=model.loyalty(scores.trust.trust, scores.trust.uncertainty, p_active, parameters.derived),
         value=value,
         no_value=no_value,
         at_risk=value * scores.risk.churn_risk,

@@ -44,9 +44,9 @@ def add(store: NDArray[np.void], tails: Tails, rows: Ints, time_s: NDArray[np.ui
     row, place = np.nonzero(slots)
     parts = [(owner, entry), (row, slots[row, place].astype(np.int64))]
     spilled = [
-        (i, tail.feedback)
+        (i, np.frombuffer(tail.feedback, np.uint32))
         for i, tail in (enumerate(map(tails.get, touched.tolist())) if tails else ())
-        if tail is not None and tail.feedback is not None
+        if tail is not None and tail.feedback
     ]
     parts += [(np.full(len(old), i), old.astype(np.int64)) for i, old in spilled]
     # One sort by row, within a row latest first: entries stand complemented in the lower half.
@@ -68,10 +68,10 @@ def _spill(tails: Tails, touched: Ints, before: list[int], row: Ints, entry: Int
     """Write what did not fit; `row` ascending, index into `touched`."""
     now, start = np.unique(row, return_index=True)
     for i, first, end in zip(now.tolist(), start.tolist(), [*start[1:].tolist(), len(entry)], strict=False):
-        tails.tail(int(touched[i])).feedback = entry[first:end].astype(np.uint32)
+        tails.tail(int(touched[i])).feedback = entry[first:end].astype(np.uint32).tobytes()
     for i in set(before) - set(now.tolist()):
         number = int(touched[i])
-        tails[number].feedback = None
+        tails[number].feedback = b""
         if tails[number].empty:
             tails.forget(number)
 
@@ -100,11 +100,12 @@ def remembered(store: NDArray[np.void], tails: Tails, rows: Ints) -> Remembered:
     newest = slots[:, 0] >> CODE_BITS
     since = np.where(newest > 0, newest.astype(np.int64) - KEPT_UNITS, 0)
     for i, tail in enumerate(map(tails.get, rows.tolist())) if tails else ():
-        if tail is not None and tail.feedback is not None:
-            entries.append(tail.feedback)
-            owners.append(np.full(len(tail.feedback), i))
-            if len(tail.feedback) == MAX_FEEDBACK:
-                since[i] = int(tail.feedback[-1] >> CODE_BITS)
+        if tail is not None and tail.feedback:
+            further = np.frombuffer(tail.feedback, np.uint32)
+            entries.append(further)
+            owners.append(np.full(len(further), i))
+            if len(further) == MAX_FEEDBACK:
+                since[i] = int(further[-1] >> CODE_BITS)
     entry = np.concatenate(entries)
     return Remembered(
         owner=np.concatenate(owners),

@@ -2,7 +2,8 @@
 
 Not a copy that somebody kept: feedback is remembered with its time and promises hold theirs, so the sums
 without what happened later are those that an observer of that day would have had, had everything reached him
-at once. Late records change the past they belong to.
+at once. Late records change the past they belong to. A promise that had to make room (closed for more than
+`SETTLED_S` when a fifth one came) has lost its time, and counts as known.
 """
 
 import numpy as np
@@ -15,12 +16,11 @@ from stream.model.parameters import Parameters
 from stream.state import promises
 from stream.state.feedback import remembered
 from stream.state.layout import take
-from stream.state.promises import SETTLED_S
 from stream.state.table import CustomerTable
 
 __all__ = ["MOST_DAYS", "trust_then"]
 
-MOST_DAYS = SETTLED_S // 86_400 - 1  # a promise may have lost its time after that; a day for events ahead
+MOST_DAYS = 90  # of feedback; a day more is remembered for events ahead
 
 
 def trust_then(table: CustomerTable, rows: Ints, now_ms: int, days: int, parameters: Parameters) -> Floats:

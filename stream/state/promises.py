@@ -22,7 +22,7 @@ __all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of", "l
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
 MAX_SPILLED = 200  # promises of one customer beyond the row's; a test or guest account may have any number
-SETTLED_S = 31 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
+SETTLED_S = 7 * 86_400  # a fact about a promise that was closed longer ago may find it folded: a new promise
 
 
 @dataclass(slots=True)

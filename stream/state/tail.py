@@ -34,21 +34,21 @@ class Tail:
     Attributes:
         days: purchase days older than those in the row (`columns.day_number`).
         places: of the promises for which the row had no slot, by their `ref`, oldest entry first.
-        feedback: packed feedback older than that in the row (`state/feedback.py`), latest first.
+        feedback: 4 bytes of each feedback older than those in the row (`state/feedback.py`), latest first.
         amounts: sum of purchase amounts in 1/10,000 by currency, the row's own currency not included.
         marks: what forces or overrides the band.
     """
 
     days: set[int] | frozenset[int] = frozenset()
     places: dict[int, int] | MappingProxyType[int, int] = field(default_factory=lambda: NOTHING)
-    feedback: NDArray[np.uint32] | None = None
+    feedback: bytes = b""
     amounts: dict[int, int] | None = None
     marks: Marks | None = None
 
     @property
     def empty(self) -> bool:
         """Nothing overflows any more."""
-        kept = self.days or self.places or self.feedback is not None or self.amounts
+        kept = self.days or self.places or self.feedback or self.amounts
         return not kept and self.marks is None
 
     def add_day(self, day: int) -> None:
@@ -139,13 +139,12 @@ class Tails(dict[int, Tail]):
         for row, n in zip(rows, size.tolist(), strict=True):
             tail = self[row]
             days, amounts = sorted(tail.days), sorted((tail.amounts or {}).items())
-            feedback = b"" if tail.feedback is None else tail.feedback.tobytes()
             start, end = end, end + n * PROMISE.itemsize
             encoded.append(
-                _COUNTS.pack(len(days), n, len(feedback) // 4, len(amounts))
+                _COUNTS.pack(len(days), n, len(tail.feedback) // 4, len(amounts))
                 + struct.pack(f"<{len(days)}H", *days)
                 + data[start:end]
-                + feedback
+                + tail.feedback
                 + np.array(amounts, _AMOUNT).tobytes()
                 + (b"" if tail.marks is None else tail.marks.encode())
             )
@@ -183,7 +182,6 @@ class Tails(dict[int, Tail]):
         promises = np.frombuffer(data, PROMISE, n_promises, promises_at)
         places = [self.add(tail, ref) for ref in promises["ref"].tolist()]
         self.put(np.array(places, np.int64), promises)
-        if n_feedback:
-            tail.feedback = np.frombuffer(data, np.uint32, n_feedback, feedback_at).copy()
+        tail.feedback = bytes(data[feedback_at:amounts_at])
         if n_amounts:
             tail.amounts = dict(np.frombuffer(data, _AMOUNT, n_amounts, amounts_at).tolist())

@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from schemas.alert import AlertV1
 from schemas.score import ScoreV1
 from stream.model.columns import currency_code
@@ -102,7 +104,7 @@ def _row_differences(oracle: Oracle, who: str, table: CustomerTable, row: int) -
     combined = ("all_days", "all_feedback", "amounts")
     is_: dict[str, Any] = {name: stored[name].tolist() for name in expected if name not in combined}
     is_["all_days"] = {day for day in stored["days"].tolist() if day} | (tail.days if tail else set())
-    further = tail.feedback.tolist() if tail and tail.feedback is not None else []
+    further = np.frombuffer(tail.feedback if tail else b"", np.uint32).tolist()
     is_["all_feedback"] = [
         (entry // 64, entry % 64) for entry in [*stored["feedback"].tolist(), *further] if entry
     ]

@@ -40,7 +40,7 @@ def essence(table: CustomerTable, leave_out: set[str] = OF_PUBLICATION) -> dict[
         promises += [p.tobytes() for p in table.tails.promises([row])[0]]
         facts["all promises"] = sorted(promises)
         facts["tail's days"] = sorted(tail.days) if tail else []
-        facts["tail's feedback"] = tail.feedback.tolist() if tail and tail.feedback is not None else []
+        facts["tail's feedback"] = tail.feedback if tail else b""
         facts["tail's amounts"] = sorted((tail.amounts or {}).items()) if tail else []
         if tail and not tail.empty and "promises" not in leave_out:
             facts["tail"] = table.tails.encode([row])

@@ -55,12 +55,13 @@ def worth(
 
 
 def test_the_four_types_of_loyalty() -> None:
-    """Dick & Basu's square, corners included; without patronage there is no type."""
+    """Dick & Basu's square, corners included; no type without patronage, or without knowledge."""
     limit, stays = SHIPPED.derived.loyalty_trust, SHIPPED.derived.loyalty_active
-    trust = np.array([limit, 90.0, limit - 0.01, 10.0, 90.0])
-    p = np.array([stays, 0.2, 0.9, 0.1, np.nan])
-    kinds = [LOYALTY[k] if k >= 0 else None for k in loyalty(trust, p, SHIPPED.derived)]
-    assert kinds == ["true", "latent", "spurious", "none", None]
+    trust = np.array([limit, 90.0, limit - 0.01, 10.0, 90.0, 50.0])
+    p = np.array([stays, 0.2, 0.9, 0.1, np.nan, 0.9])
+    doubt = np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.99])
+    kinds = [LOYALTY[k] if k >= 0 else None for k in loyalty(trust, doubt, p, SHIPPED.derived)]
+    assert kinds == ["true", "latent", "spurious", "none", None, None]
 
 
 def test_subscribers_are_active_until_they_cancel() -> None:

@@ -137,6 +137,11 @@ TABLE = {
     "referral": Row("empathy", [one("referral"), one("loyalty", kind="joined")], [1, 1]),
     "refund": Row("tangibles", [[], one("refund", amount=9, currency="EUR")], [0, -1]),
     "return": Row("tangibles", [[], one("refund", amount=9, currency="EUR", kind="return")], [0, -1]),
+    "chargeback": Row(
+        "tangibles",
+        [one("refund", amount=9, currency="EUR"), one("refund", amount=9, currency="EUR", kind="chargeback")],
+        [-1, -1],
+    ),
     "purchase": Row(None, [one("purchase", amount=9, currency="EUR")], [0]),
     "engagement": Row(None, [one("engagement", kind="unsubscribed")], [0]),
     "subscription": Row(None, [one("subscription", subscription_id="s", status="cancelled")], [0]),

@@ -201,20 +201,20 @@ def test_every_order_of_a_life_ends_as_the_oracle_says(life: list[Body]) -> None
     assert len(ends) == 1
 
 
-def test_what_was_closed_a_month_ago_still_merges() -> None:
-    """A closed promise is remembered for a month beyond its end, though four newer ones need its room."""
+@pytest.mark.parametrize(("days", "newer"), [(6, 9), (300, PROMISE_SLOTS - 1)])
+def test_what_was_closed_still_merges(days: int, newer: int) -> None:
+    """A closed promise is remembered for a week though many newer ones need room; for ever if none does."""
     closed = [
         delivery("p", START_MS, "promised", iso(START_MS + DAY_MS), "old"),
         delivery("a", START_MS + DAY_MS, "arrived", ref="old"),
     ]
-    month = 30 * DAY_MS
-    newer = [
-        delivery(f"n{i}", START_MS + month + i, "promised", iso(START_MS + month + DAY_MS), f"n{i}")
-        for i in range(9)
+    later_ms = START_MS + days * DAY_MS
+    others = [
+        delivery(f"n{i}", later_ms + i, "promised", iso(later_ms + DAY_MS), f"n{i}") for i in range(newer)
     ]
     repeated = [body | {"event_id": body["event_id"] + " again"} for body in closed]
-    assert trust_of([*closed, *newer, *repeated]) == trust_of([*closed, *newer])
-    assert differences([*closed, *newer, *repeated], [slice(0, 5), slice(5, 13)])[0] == []
+    assert trust_of([*closed, *others, *repeated]) == trust_of([*closed, *others])
+    assert differences([*closed, *others, *repeated], [slice(0, 3), slice(3, newer + 4)])[0] == []
 
 
 def test_a_row_does_not_outgrow_kafka() -> None:

@@ -1,0 +1,157 @@
+"""What follows from both scores, as lines and as JSON: of one customer, and by group."""
+
+import math
+from typing import Any
+
+from stream.cli import output
+from stream.model.columns import currency_code
+from stream.model.derived import LOYALTY, NO_VALUE
+from stream.model.surveys import figures
+from stream.pipeline.derive import CHANGE_DAYS, Derived
+from stream.pipeline.segments import GROUPINGS, Segment
+
+__all__ = ["further", "print_further", "print_segments", "segment_json"]
+
+ABSENT = "-"
+UNIT = {"nps": "", "csat": " %", "ces1": " of 5, low is good", "ces2": " of 7"}
+
+
+def further(derived: Derived, i: int = 0) -> dict[str, Any]:
+    """One customer's derived figures, ready for JSON; null where nothing can be said."""
+    currency = int(derived.currency[i])
+    its = figures(derived.feedback.owner, derived.feedback.code, len(derived))
+    return {
+        **{f"trust_change_{days}d": _number(derived.change[days][i]) for days in CHANGE_DAYS},
+        "p_active": _number(derived.p_active[i]),
+        "loyalty_type": LOYALTY[derived.loyalty[i]] if derived.loyalty[i] >= 0 else None,
+        "lifetime_value": _number(derived.value[i]),
+        "value_at_risk": _number(derived.at_risk[i]),
+        "value_absent": NO_VALUE[derived.no_value[i]] or None,
+        "currency": currency_code(currency) if currency else None,
+        "surveys": {
+            name: {
+                "answers": int(f.n[i]),
+                "value": _number(f.value[i]),
+                "standard_error": _number(f.error[i]),
+            }
+            for name, f in its.items()
+        },
+        "low_answers": int(derived.met.low[i]),
+        "low_answers_acted_on": int(derived.met.acted_on[i]),
+        "low_answers_waiting": int(derived.met.waiting[i]),
+        "tickets_with_channel": int(derived.tickets[i]),
+        "tickets_that_hopped": int(derived.hopped[i]),
+        **{by: group(derived)[i] for by, group in GROUPINGS.items()},
+    }
+
+
+def print_further(its: dict[str, Any]) -> None:
+    """The same as lines."""
+    moved = ", ".join(f"{_signed(its[f'trust_change_{days}d'])} in {days} days" for days in CHANGE_DAYS)
+    output.say(f"trust moved    {moved}")
+    active = "" if its["p_active"] is None else f" (P(active) {its['p_active']:.2f})"
+    output.say(
+        f"loyalty        {its['loyalty_type'] or ABSENT}{active}, {its['lifecycle']}, tier {its['tier']}"
+    )
+    if its["lifetime_value"] is None:
+        output.say(f"value          {ABSENT} ({its['value_absent']})")
+    else:
+        worth, risk = its["lifetime_value"], its["value_at_risk"]
+        output.say(f"value          {worth:,.2f} {its['currency']}, of which {risk:,.2f} at risk")
+    for name, one in its["surveys"].items():
+        if one["answers"]:
+            output.say(
+                f"{name:<14} {_figure(one['value'], one['standard_error'])}{UNIT[name]} (n {one['answers']})"
+            )
+    if its["low_answers"]:
+        said = (
+            f"{its['low_answers_acted_on']} acted on, {its['low_answers_waiting']} still within the due time"
+        )
+        output.say(f"low answers    {its['low_answers']}: {said}")
+    if its["tickets_with_channel"]:
+        output.say(f"channel hops   {its['tickets_that_hopped']} of {its['tickets_with_channel']} tickets")
+
+
+def segment_json(segment: Segment) -> dict[str, Any]:
+    """One group, ready for JSON."""
+    low, acted, waiting = segment.low_answers
+    return {
+        "name": segment.name,
+        "customers": segment.customers,
+        "trust": segment.trust,
+        **{f"trust_change_{days}d": change for days, change in segment.change.items()},
+        "churn_risk": segment.churn_risk,
+        "surveys": {
+            name: {"answers": n, "value": value, "standard_error": error}
+            for name, (n, value, error) in segment.surveys.items()
+        },
+        "low_answers": low,
+        "low_answers_acted_on": acted,
+        "low_answers_waiting": waiting,
+        "tickets_with_channel": segment.tickets[0],
+        "tickets_that_hopped": segment.tickets[1],
+        "loyalty": segment.loyalty,
+        "value": {
+            currency: {"customers": n, "lifetime_value": worth, "value_at_risk": risk}
+            for currency, (n, worth, risk) in segment.value.items()
+        },
+    }
+
+
+HEAD = (
+    "customers",
+    "trust",
+    "7 d",
+    "30 d",
+    "risk",
+    "NPS (n)",
+    "CSAT (n)",
+    "CES (n)",
+    "acted on",
+    "hops",
+    "at risk",
+)
+
+
+def print_segments(by: str, groups: list[Segment]) -> None:
+    """A table, one line each; figures with their standard error."""
+    rows = [(by, *HEAD), *((group.name, *_cells(group)) for group in groups)]
+    width = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        said = "  ".join(cell.rjust(size) for cell, size in zip(cells, width[1:], strict=True))
+        output.say(f"{name:<{width[0]}}  {said}")
+
+
+def _cells(group: Segment) -> list[str]:
+    low, acted, _ = group.low_answers
+    tickets, hopped = group.tickets
+    surveys = [_survey(group, name) for name in ("nps", "csat", "ces2")]
+    at_risk = " + ".join(f"{risk:,.0f} {currency}" for currency, (_, _, risk) in group.value.items())
+    return [
+        f"{group.customers:,}",
+        f"{group.trust:.1f}",
+        *(_signed(group.change[days]) for days in CHANGE_DAYS),
+        ABSENT if group.churn_risk is None else f"{group.churn_risk:.3f}",
+        *surveys,
+        f"{acted} of {low}" if low else ABSENT,
+        f"{hopped} of {tickets}" if tickets else ABSENT,
+        at_risk or ABSENT,
+    ]
+
+
+def _survey(group: Segment, name: str) -> str:
+    n, value, error = group.surveys[name]
+    return f"{_figure(value, error)} ({n})" if n else ABSENT
+
+
+def _figure(value: float | None, error: float | None) -> str:
+    said = ABSENT if value is None else f"{value:.1f}"
+    return said if error is None else f"{said} ± {error:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:+.1f}"
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
