@@ -10,6 +10,8 @@ the same bits in any order and any split, as long as a customer's evidence spans
 8,192 units of weight. Beyond that the error is below 2^-52 of the sum, under the published rounding.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from stream.model.columns import MS_PER_DAY, Floats, Ints
@@ -54,9 +56,12 @@ CAUSES = tuple(cause for cause in DIMENSION_OF if cause not in DERIVED_CAUSES)
 MANTISSA_BITS = 20
 
 
+@lru_cache(maxsize=8)
 def cause_half_lives_ms(statistics: Statistics) -> Floats:
-    """Half-life of each stored cause, ms; shape (len(CAUSES),)."""
-    return np.array([getattr(statistics.half_life_days, cause) for cause in CAUSES]) * MS_PER_DAY
+    """Half-life of each stored cause, ms; shape (len(CAUSES),). Made once per model, not to be written to."""
+    made: Floats = np.array([getattr(statistics.half_life_days, cause) for cause in CAUSES]) * MS_PER_DAY
+    made.flags.writeable = False
+    return made
 
 
 def quantise(values: Floats) -> Floats:

@@ -5,6 +5,7 @@ needed to add its evidence, to take it out again (trust as it was a week ago), o
 answers to a survey. Deliveries and tickets are promises and are graded when they close (`promises.py`).
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -116,10 +117,17 @@ class Terms(NamedTuple):
     bad: Floats
 
 
+@lru_cache(maxsize=8)
 def terms(statistics: Statistics) -> Terms:
-    """What one event of each code adds, before it is put in landmark units; arrays (len(MEANINGS) + 1,)."""
+    """What one event of each code adds, before it is put in landmark units; arrays (len(MEANINGS) + 1,).
+
+    Made once per model; nobody may write to them.
+    """
     cause = [0, *(CAUSES.index(meaning.cause) for meaning in MEANINGS)]
     value = np.array([0.0, *(meaning.value for meaning in MEANINGS)])
     weight = np.array([0.0, *(getattr(statistics.weight, meaning.weight) for meaning in MEANINGS)])
     good, bad = split_value(value)
-    return Terms(np.array(cause, np.int64), good * weight, bad * weight)
+    made = Terms(np.array(cause, np.int64), good * weight, bad * weight)
+    for array in made:
+        array.flags.writeable = False
+    return made

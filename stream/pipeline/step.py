@@ -68,7 +68,7 @@ class Pipeline:
             wall_ms: wall time, for the limit on events ahead of it; `now_ms` if not given.
         """
         effects, given_up = Effects(), table.tails.given_up
-        dirty: list[Ints] = []
+        dirty: list[Written] = []
         decoded = decode(records, now_ms if wall_ms is None else wall_ms, effects)
         for start, stop, sweep_ms in self._segments(table.watermark_ms, decoded.times_ms):
             if sweep_ms is not None:
@@ -142,11 +142,11 @@ class Pipeline:
 
     def _publish(
         self, table: CustomerTable, rows: Ints, now_ms: int, effects: Effects, *, everything: bool
-    ) -> Ints:
+    ) -> "Written":
         """Score `rows` at a time, move their alerts, add the records; returns the rows that changed."""
-        known = facts(table, rows, now_ms, self.parameters)
-        scores = score(known, now_ms, self.parameters)
         store = take(table.rows, rows)
+        known = facts(table, rows, now_ms, self.parameters, store)
+        scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
         alerts_before = store["alert_state"].copy()
         uncertainty = np.round(scores.trust.uncertainty, 4)  # as published
@@ -172,14 +172,15 @@ class Pipeline:
             transitions = [
                 replace(each, customer=int(np.searchsorted(chosen, each.customer))) for each in transitions
             ]
+        keys = table.key_list(rows)
         if len(rows):
-            self._encode(table.key_list(rows), store, known, scores, transitions, now_ms, effects, standings)
+            self._encode(keys, store, known, scores, transitions, now_ms, effects, standings)
             for i, holds in standings.items():
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
             store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
             put(table.rows, rows, store)
-        return rows
+        return Written(rows, keys)
 
     def _standings(self, table: CustomerTable, rows: Ints, now_ms: int) -> dict[int, Standing]:
         """What holds at a time beside the scores, of the few rows with marks, by their place in `rows`."""
@@ -274,6 +275,13 @@ class Segment(NamedTuple):
     sweep_ms: int | None
 
 
+class Written(NamedTuple):
+    """Rows that one publication changed, ascending and distinct, and whose they are."""
+
+    rows: Ints
+    keys: list[bytes]
+
+
 def _by_band(share: NDArray[np.float64]) -> list[tuple[str, int]]:
     counts = np.bincount(np.digitize(share, BAND_EDGES), minlength=len(BANDS))
     return list(zip(BANDS, counts.tolist(), strict=True))
@@ -289,8 +297,12 @@ def _count(part: Decoded, accepted: NDArray[np.bool_], effects: Effects) -> None
             effects.outcomes[type_name(kind), "duplicate"] += repeated[kind]
 
 
-def _write_rows(table: CustomerTable, dirty: list[Ints], effects: Effects) -> None:
-    if dirty:
-        # Rows of one publication are ascending and distinct already.
-        rows = dirty[0] if len(dirty) == 1 else np.unique(np.concatenate(dirty))
-        effects.changelog.extend(zip(table.key_list(rows), table.encode(rows), strict=True))
+def _write_rows(table: CustomerTable, dirty: list[Written], effects: Effects) -> None:
+    if len(dirty) == 1:
+        rows, keys = dirty[0]
+    elif dirty:
+        rows = np.unique(np.concatenate([written.rows for written in dirty]))
+        keys = table.key_list(rows)
+    else:
+        return
+    effects.changelog.extend(zip(keys, table.encode(rows), strict=True))

@@ -1,6 +1,7 @@
 """Rows at a time -> the facts that the model scores: sums decayed to now, promises judged, days counted."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
 from stream.model.evidence import CAUSES, DERIVED_CAUSES, cause_half_lives_ms, shrink
@@ -14,9 +15,16 @@ from stream.state.table import CustomerTable
 __all__ = ["facts"]
 
 
-def facts(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters) -> Facts:
-    """Facts of the customers in `rows` (distinct, live) at `now_ms`."""
-    store = take(table.rows, rows)
+def facts(
+    table: CustomerTable,
+    rows: Ints,
+    now_ms: int,
+    parameters: Parameters,
+    store: NDArray[np.void] | None = None,
+) -> Facts:
+    """Facts of the customers in `rows` (distinct, live) at `now_ms`; `store`: a copy of them, if made."""
+    if store is None:
+        store = take(table.rows, rows)
     k = len(CAUSES)
     positive = np.zeros((len(rows), k + len(DERIVED_CAUSES)))
     negative = np.zeros_like(positive)
