@@ -125,10 +125,8 @@ def _values(model: dict[str, Any]) -> str:
 
 
 def _tell_layer(layer: dict[str, Any], horizon_days: int) -> None:
-    output.say(
-        f"layer for {horizon_days} days: {layer['share_of_rfm']:.0%} rfm, the rest btyd; "
-        "log-odds per standard deviation"
-    )
+    halves = " and ".join(layer["regressions"])
+    output.say(f"layer for {horizon_days} days, equal parts of {halves}; log-odds per standard deviation")
     for name, regression in layer["regressions"].items():
         told = "  ".join(f"{of} {value:+.3f}" for of, value in regression["standardised"].items())
         output.say(f"  {name:<5}intercept {regression['intercept']:+.3f}  {told}")

@@ -6,16 +6,13 @@ Conventions:
     customer, its purchase models included, comes from the days up to o.
 
 The recipe was chosen among some 150 by time-honest comparison (DECISIONS): windows of about the length of the
-horizon, recency and age in units of it, signs as sense demands, no calibrator on top. Two things were added
-to it that leave CDNOW as it was and help where customers buy regularly: the ridge of the half on the purchase
-models pulls to MBG/NBD itself instead of to nothing, and the shares of the halves may leave one to one.
+horizon, recency and age in units of it, signs as sense demands, equal halves, no calibrator on top.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from stream.model.btyd import logit_no_purchase
 from stream.model.columns import Floats
@@ -43,8 +40,6 @@ RFM_SIGNS = np.array([1, -1, 0, -1])
 BTYD_SIGNS = np.array([1, 1, 1, -1])
 AGE, AMOUNT = RFM_INPUTS.index("age"), RFM_INPUTS.index("amount")
 PENALTY = 10.0
-BELIEVED = np.array([1.0, 0.0, 0.0, 0.0])  # of BTYD_INPUTS, where the data say nothing: MBG/NBD as it is
-LEAST_PULL, PULL = 10.0, 0.01  # of the shares to one half each, in log-likelihood; PULL per customer
 MIN_OUTCOMES = 10  # customers of either outcome without whom nothing is learnt
 
 
@@ -76,14 +71,12 @@ class LayerFit:
         layer: for the parameters.
         rfm: the half on recency, frequency, age and amount; None if the horizon is longer than the history.
         btyd: the half on the purchase models.
-        share: of `rfm` in the log-odds; the rest is `btyd`'s.
         windows: latest first.
     """
 
     layer: Layer
     rfm: Logistic | None
     btyd: Logistic
-    share: float
     windows: list[Window]
 
 
@@ -145,9 +138,8 @@ def fit_layer(
     origin = _buyers(panel, until_day)
     weight = np.full(len(churned), len(origin) / len(churned))
     of_btyd = np.concatenate([_btyd_inputs(w.rfm, w.horizon, w.models) for w in windows])
-    sound = sum(w.models.mbg is not None for w in windows) > len(windows) / 2
-    btyd = fit_logistic(of_btyd, churned, weight, PENALTY, BTYD_SIGNS, BELIEVED if sound else None)
-    rfm, share = None, 0.0
+    btyd = fit_logistic(of_btyd, churned, weight, PENALTY, BTYD_SIGNS)
+    rfm = None
     if horizon_days <= history_days:
         inputs = np.concatenate([_rfm_inputs(w.rfm, w.horizon) for w in windows])
         if not amounts:
@@ -156,20 +148,8 @@ def fit_layer(
         if rfm.coefficients[0] + rfm.coefficients[AGE] < 0.0:  # risk would fall in silence
             inputs[:, AGE] = 0.0
             rfm = fit_logistic(inputs, churned, weight, PENALTY, RFM_SIGNS)
-        share = _share(rfm.log_odds(inputs), btyd.log_odds(of_btyd), churned, weight)
-    layer = _layer(rfm, btyd, share, origin, horizon_days, history_days, now, fallback)
-    return LayerFit(layer, rfm, btyd, share, windows)
-
-
-def _share(rfm: Floats, btyd: Floats, churned: Bools, weight: Floats) -> float:
-    """Share of the first half that foretells the windows best, pulled to one half; convex, so one minimum."""
-    pull = max(LEAST_PULL, PULL * float(weight.sum()))
-
-    def loss(share: float) -> float:
-        odds = share * rfm + (1.0 - share) * btyd
-        return float(weight @ (np.logaddexp(0.0, odds) - churned * odds)) + pull * (share - 0.5) ** 2
-
-    return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
+    layer = _layer(rfm, btyd, origin, horizon_days, history_days, now, fallback)
+    return LayerFit(layer, rfm, btyd, windows)
 
 
 def log_odds_of(found: LayerFit, window: Window) -> Floats:
@@ -177,9 +157,7 @@ def log_odds_of(found: LayerFit, window: Window) -> Floats:
     odds = found.btyd.log_odds(_btyd_inputs(window.rfm, window.horizon, window.models))
     if found.rfm is None:
         return odds
-    return (
-        found.share * found.rfm.log_odds(_rfm_inputs(window.rfm, window.horizon)) + (1.0 - found.share) * odds
-    )
+    return 0.5 * (found.rfm.log_odds(_rfm_inputs(window.rfm, window.horizon)) + odds)
 
 
 def _buyers(panel: Panel, day: int) -> Rfm:
@@ -215,7 +193,6 @@ def _btyd_inputs(rfm: Rfm, horizon: int, models: Models) -> Floats:
 def _layer(
     rfm: Logistic | None,
     btyd: Logistic,
-    share: float,
     origin: Rfm,
     horizon_days: int,
     history_days: int,
@@ -223,6 +200,7 @@ def _layer(
     fallback: Mbg,
 ) -> Layer:
     """Both as one sum, told from the average customer of the origin."""
+    share = 0.0 if rfm is None else 0.5
     rest = 1.0 - share
     of_btyd = dict(zip(BTYD_INPUTS, (rest * btyd.coefficients).tolist(), strict=True))
     of_rfm = dict.fromkeys(RFM_INPUTS, 0.0)

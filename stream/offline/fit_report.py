@@ -35,7 +35,6 @@ def layer_report(found: LayerFit, shown_day: Callable[[int], str]) -> dict[str, 
     return {
         "extrapolated": found.rfm is None,
         "average_log_odds": found.layer.base,
-        "share_of_rfm": found.share,
         "regressions": halves,
         "windows": [_window(found, window, shown_day) for window in found.windows],
     }

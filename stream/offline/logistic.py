@@ -42,9 +42,8 @@ def fit_logistic(
     weight: Floats,
     penalty: float,
     signs: Ints,
-    centre: Floats | None = None,
 ) -> Logistic:
-    """Maximise sum(weight log-likelihood) - penalty/2 |standardised (coefficients - centre)|^2.
+    """Maximise sum(weight log-likelihood) - penalty/2 |standardised coefficients|^2; the intercept is free.
 
     A coefficient of the wrong sign leaves the model, the worst first, and the rest is fitted anew.
 
@@ -54,17 +53,15 @@ def fit_logistic(
         weight: (n,) of the rows.
         penalty: of the ridge.
         signs: (k,) 1, -1, or 0 for free.
-        centre: (k,) what the ridge pulls to, per unit of each input; 0 if not given. The intercept is free.
     """
     total = weight.sum()
     mean = weight @ inputs / total
     spread = np.sqrt(weight @ (inputs - mean) ** 2 / total)
     used = spread > MIN_SPREAD
     standard = (inputs - mean) / np.where(used, spread, 1.0)
-    pulled = np.zeros(len(signs)) if centre is None else centre * spread
     dropped: list[int] = []
     while True:
-        intercept, found = _newton(standard[:, used], happened, weight, penalty, pulled[used])
+        intercept, found = _newton(standard[:, used], happened, weight, penalty)
         coefficients = np.zeros(len(signs))
         coefficients[used] = found
         wrong = np.where(signs * coefficients < 0.0, np.abs(coefficients), 0.0)
@@ -83,24 +80,23 @@ def fit_logistic(
 
 
 def _newton(
-    inputs: Floats, happened: NDArray[np.bool_], weight: Floats, penalty: float, centre: Floats
+    inputs: Floats, happened: NDArray[np.bool_], weight: Floats, penalty: float
 ) -> tuple[float, Floats]:
     """Newton's method with halved steps; the loss is convex, so where it ends is the minimum."""
     design = np.column_stack([np.ones(len(inputs)), inputs])
     ridge = np.full(design.shape[1], penalty)
     ridge[0] = 0.0
-    middle = np.concatenate([[0.0], centre])
-    found = middle.copy()
+    found = np.zeros(design.shape[1])
 
     def loss(theta: Floats) -> float:
         odds = design @ theta
         fit = np.logaddexp(0.0, odds) - np.where(happened, odds, 0.0)
-        return float(weight @ fit + 0.5 * ridge @ (theta - middle) ** 2)
+        return float(weight @ fit + 0.5 * ridge @ theta**2)
 
     height = loss(found)
     for _ in range(100):
         p = expit(design @ found)
-        slope = design.T @ (weight * (p - happened)) + ridge * (found - middle)
+        slope = design.T @ (weight * (p - happened)) + ridge * found
         curve = (design * (weight * p * (1.0 - p))[:, None]).T @ design + np.diag(ridge)
         step = np.linalg.lstsq(curve, slope, rcond=None)[0]
         share = 1.0

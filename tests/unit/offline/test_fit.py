@@ -5,12 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from schemas.interaction import Interaction, Purchase, Subscription
 from stream.errors import ConfigError
 from stream.model import parameters
-from stream.model.btyd import p_no_purchase
 from stream.model.layer import log_odds_terms
 from stream.model.parameters import Mbg
 from stream.model.toml import render
@@ -18,7 +16,6 @@ from stream.offline.fit import Fit, fit
 from stream.offline.fit_btyd import PRIOR, Histories, degenerate, fit_mbg, fit_nbd, fit_spend
 from stream.offline.fit_layer import plan
 from stream.offline.generate import generate
-from stream.offline.metrics import auc, brier
 from stream.offline.mle import Estimate
 from stream.offline.panel import Panel, day_of, panel_of
 
@@ -201,22 +198,6 @@ def test_horizon_longer_than_the_history_is_extrapolated() -> None:
     assert layer.extrapolated
     assert layer.coefficient.age == layer.coefficient.amount == 0.0
     assert says(found, "longer than the 365 days of history")
-
-
-def test_regular_buyers_get_no_worse_than_their_purchase_model() -> None:
-    """Like clockwork, seldom leaving: Brier within .001 of MBG/NBD's, where equal halves are .009 off."""
-    panel = panel_of(shop(700, days=425, leaving=0.03, gap=8.0, regularity=3.0))
-    found = fit(panel, UNTIL, 60, SHIPPED, references=False)
-    churn = found.parameters.churn
-    assert churn.layer is not None
-    rfm = panel.at(UNTIL)
-    churned = ~panel.buyers(UNTIL, UNTIL + 60)[rfm.customer]
-    mbg = p_no_purchase(rfm.x, rfm.t_x / 7, rfm.T / 7, 60 / 7, churn.mbg)
-    amount = rfm.amount / rfm.n_days
-    risk = expit(log_odds_terms(rfm.x, rfm.t_x, rfm.T, amount, churn.layer, churn.mbg).sum(axis=1))
-    assert brier(churned, risk) <= brier(churned, mbg) + 0.001
-    assert auc(churned, risk) > auc(churned, rfm.recency)
-    assert found.report["layer"]["share_of_rfm"] < 0.5
 
 
 def test_later_purchases_change_nothing() -> None:
