@@ -74,7 +74,14 @@ def main() -> NoReturn:
     for ending in (signal.SIGTERM, signal.SIGHUP):
         # As an exception, so that every `finally` on the way out runs and nothing is left running.
         signal.signal(ending, _end)
+    sys.unraisablehook = _unraisable
     sys.exit(run(sys.argv[1:]))
+
+
+def _unraisable(about: "sys.UnraisableHookArgs") -> None:
+    """A Ctrl-C while asyncio makes a loop leaves half of one, and its end fails: not worth a traceback."""
+    if getattr(about.object, "__qualname__", "") != "BaseEventLoop.__del__":
+        sys.__unraisablehook__(about)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -135,6 +135,37 @@ def test_interrupted_command_cleans_up_and_says_so(tmp_path: Path, signum: signa
     assert "Traceback" not in complaint
 
 
+def test_half_made_loop_is_no_traceback_other_faults_are(tmp_path: Path) -> None:
+    """Ctrl-C inside the making of an event loop: quiet; what else fails in a finaliser is shown."""
+    script = """
+import asyncio, sys
+from stream.cli import main
+sys.argv = ["kizuna", "--version"]
+try:
+    main.main()
+except SystemExit:
+    pass
+
+class Half(asyncio.SelectorEventLoop):
+    def __init__(self):
+        raise KeyboardInterrupt
+
+class Other:
+    def __del__(self):
+        raise ValueError("seen")
+
+try:
+    Half()
+except KeyboardInterrupt:
+    print("interrupted")
+Other()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "interrupted" in done.stdout
+    assert "_signal_handlers" not in done.stderr
+    assert "ValueError: seen" in done.stderr
+
+
 def test_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     """`kizuna ... | head -0` ends quietly."""
     reader, writer = os.pipe()
