@@ -191,9 +191,10 @@ def number(value: Value, layout: Layout, mapping: Mapping) -> Callable[[Row], fl
     """
     parse = parser(mapping.numbers)
     factors = [_factor(part, layout, parse) for part in value.product] or [_single(value, layout, parse)]
-    plus, scale = value.plus or 0.0, 1.0 if value.scale is None else value.scale
+    plus = None if value.plus is None else number(_value(value.plus), layout, mapping)
+    scale = 1.0 if value.scale is None else value.scale
     rounded = ROUND[value.round] if value.round else None
-    plain = len(factors) == 1 and (plus, scale) == (0.0, 1.0) and rounded is None
+    plain = len(factors) == 1 and plus is None and scale == 1.0 and rounded is None
     running = None if value.running is None else layout.column(value.running)
     sums: defaultdict[str, float] = defaultdict(float)
 
@@ -206,7 +207,12 @@ def number(value: Value, layout: Layout, mapping: Mapping) -> Callable[[Row], fl
             result *= part
         if plain and running is None:
             return result
-        result = exact((result + plus) * scale)
+        if plus is not None:
+            more = plus(row)
+            if more is None:
+                return None
+            result += more
+        result = exact(result * scale)
         if running is not None:
             key = running(row)
             result = sums[key] = exact(sums[key] + result)

@@ -101,7 +101,7 @@ def test_online_retail_of_2010_has_other_names_and_another_time(tmp_path: Path) 
 
 TELCO = """customerID,gender,tenure,Contract,MonthlyCharges,TotalCharges,Churn
 7590-VHVEG,Female,3,Month-to-month,29.85,89.55,Yes
-5575-GNVDE,Male,34,One year,56.95,1889.5,No
+5575-GNVDE,Male,24,One year,56.95,1366.8,No
 4472-LVYGI,Female,0,Two year,52.55, ,No
 """
 
@@ -130,14 +130,14 @@ def test_telco_snapshot_becomes_contracts_and_payments(tmp_path: Path) -> None:
             ("cancelled", "2019-01-01", ""),
         ],
         "5575-GNVDE": [
-            ("started", "2016-03-01", "2017-03-01"),
-            ("renewed", "2017-03-01", "2018-03-01"),
-            ("renewed", "2018-03-01", "2019-03-01"),
+            ("started", "2017-01-01", "2018-01-01"),
+            ("renewed", "2018-01-01", "2019-01-01"),
+            ("renewed", "2019-01-01", "2020-01-01"),
         ],
         "4472-LVYGI": [("started", "2019-01-01", "2021-01-01")],
     }
     paid = [event for event in found.events if isinstance(event, Payment)]
-    assert len(paid) == 3 + 34
+    assert len(paid) == 3 + 24
     assert {event.amount for event in paid} == {29.85, 56.95}
     assert {event.segment for event in found.events if isinstance(event, Profile)} == {
         "month",
