@@ -11,7 +11,7 @@ __all__ = ["Parse", "exact", "parser", "whole"]
 
 Parse = Callable[[str], float]
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 DECIMALS = (
     6  # what is computed of numbers with at most six decimals stays one, whatever order it was added in
 )
