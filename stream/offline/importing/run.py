@@ -1,7 +1,6 @@
 """An import from end to end: files and a mapping in; events, and every refused row with its cause, out."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -20,7 +19,6 @@ from stream.offline.importing.spool import Made, Spool, identity
 
 __all__ = ["Job", "import_files"]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAMAGE = "\ufffd".encode()
 TELL = 20_000
 
@@ -232,7 +230,7 @@ class _Importer:
         currency = getattr(event, "currency", None)
         if currency is not None:
             self._currencies.see(event.customer_id, currency)
-        time_ms = (event.occurred_at - EPOCH).total_seconds() * 1000
+        time_ms = event.occurred_at.timestamp() * 1000
         same = identity(event.customer_id, event.event_id)
         self._spool.take(Made(round(time_ms), same, encoded, file, line, rule))
 

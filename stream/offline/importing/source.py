@@ -5,7 +5,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple, TextIO, TypeVar
@@ -126,26 +126,40 @@ def rows(
     Raises:
         DataError: it cannot be read, is empty, or its columns cannot be named.
     """
-    path, form = file.path, file.form
-    try:
-        size = max(1, path.stat().st_size)
-        with path.open("rb") as raw:
-            head = raw.read(2)
-            raw.seek(0)
-            unpacked = gzip.GzipFile(fileobj=raw) if head == GZIP else raw
-            with io.TextIOWrapper(
+    form = file.form
+    with ExitStack() as stack:
+        with _faults(file):
+            raw = stack.enter_context(file.path.open("rb"))
+            size = max(1, file.path.stat().st_size)
+            packed = raw.peek(2)[:2] == GZIP
+            unpacked = stack.enter_context(gzip.GzipFile(fileobj=raw)) if packed else raw
+            text = io.TextIOWrapper(
                 unpacked, encoding=_encoding(unpacked, form), errors="replace", newline=""
-            ) as text:
-                for _ in range(form.skip):
-                    text.readline()
-                found = _split(text, form, form.skip)
-                columns, first = _columns(file, found)
-                yield columns, _rows(first, found, columns, lambda: on_share(raw.tell() / size))
+            )
+            stack.enter_context(text)
+            for _ in range(form.skip):
+                text.readline()
+            found = _split(text, form, form.skip)
+            columns, first = _columns(file, found)
+        yield columns, _guarded(file, _rows(first, found, columns, lambda: on_share(raw.tell() / size)))
+
+
+def _guarded(file: File, found: Iterator[Row | Bad]) -> Iterator[Row | Bad]:
+    """The rows; what goes wrong in reading them is said of the file, what goes wrong elsewhere is not."""
+    with _faults(file):
+        yield from found
+
+
+@contextmanager
+def _faults(file: File) -> Iterator[None]:
+    path = file.path
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is damaged: {error}", hint="fetch or compress it again") from error
     except UnicodeError as error:
         raise DataError(
-            f"{path} is not {form.encoding or 'UTF-8'} text: {error}", hint="give its encoding in [csv]"
+            f"{path} is not {file.form.encoding or 'UTF-8'} text: {error}", hint="give its encoding in [csv]"
         ) from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}", hint="check the path") from error

@@ -9,6 +9,7 @@ import pytest
 from stream.errors import ConfigError, DataError
 from stream.offline.importing.mapping import parse
 from stream.offline.importing.run import Job, import_files
+from stream.offline.importing.source import File, assign, rows
 from tests.unit.offline.importing.imported import GOOD, PURCHASE, one
 
 
@@ -168,6 +169,20 @@ def test_missing_file_and_directory_are_named(tmp_path: Path) -> None:
         job = Job([tmp_path / name], parse(PURCHASE, "m"), PURCHASE, "m")
         with pytest.raises(DataError, match="cannot read"):
             import_files(job, io.BytesIO(), io.BytesIO(), tmp_path)
+
+
+def test_full_disk_is_not_blamed_on_the_file_that_is_read(tmp_path: Path) -> None:
+    """What fails while a row is dealt with is not a fault of the row's file."""
+    (tmp_path / "rows.csv").write_text(GOOD)
+    (file,) = assign([tmp_path / "rows.csv"], parse(PURCHASE, "m"))
+    with pytest.raises(OSError, match="No space left"):
+        _fill_the_disk(file)
+
+
+def _fill_the_disk(file: File) -> None:
+    with rows(file) as (_, found):
+        for _row in found:
+            raise OSError(28, "No space left on device")
 
 
 def test_quote_that_is_never_closed_does_not_swallow_the_file_silently(tmp_path: Path) -> None:
