@@ -9,7 +9,7 @@ from stream.cli import output
 from stream.cli.times import shown
 from stream.clock import now_ms
 from stream.errors import ConfigError, DataError
-from stream.offline.importing import mapping as mappings
+from stream.offline.importing import mapping_file as mappings
 from stream.offline.importing.account import Account
 from stream.offline.importing.mapping import Condition
 from stream.offline.importing.run import Job, import_files

@@ -11,7 +11,8 @@ from stream.offline.importing.account import Account, Currencies, Rejects
 from stream.offline.importing.columns import Layout
 from stream.offline.importing.conditions import Wants, wants
 from stream.offline.importing.joins import Joined
-from stream.offline.importing.mapping import Condition, Mapping, complaint
+from stream.offline.importing.mapping import Condition, Mapping
+from stream.offline.importing.mapping_file import complaint
 from stream.offline.importing.row import Refused, Row
 from stream.offline.importing.rules import Group, Maker, make
 from stream.offline.importing.source import Bad, File, assign, rows

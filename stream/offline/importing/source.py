@@ -131,6 +131,7 @@ def rows(
         with _faults(file):
             raw = stack.enter_context(file.path.open("rb"))
             size = max(1, file.path.stat().st_size)
+            _check(raw.peek(4)[:4], file.path)
             packed = raw.peek(2)[:2] == GZIP
             unpacked = stack.enter_context(gzip.GzipFile(fileobj=raw)) if packed else raw
             text = io.TextIOWrapper(
@@ -163,6 +164,16 @@ def _faults(file: File) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}", hint="check the path") from error
+
+
+def _check(head: bytes, path: Path) -> None:
+    for mark, what, way in (
+        (b"PK\x03\x04", "an Excel or ZIP file", "save the sheet as CSV, or unpack it"),
+        (b"PAR1", "a Parquet file", "write it as CSV"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel file", "save the sheet as CSV"),
+    ):
+        if head == mark:
+            raise DataError(f"{path} is {what}, not text", hint=way)
 
 
 def _encoding(file: "gzip.GzipFile | io.BufferedReader", form: Form) -> str:

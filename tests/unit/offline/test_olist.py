@@ -7,7 +7,7 @@ import pytest
 
 from schemas.codec import decode_interactions
 from stream.cli.times import parse_time
-from stream.offline.importing import mapping
+from stream.offline.importing import mapping_file as mapping
 from stream.offline.importing.mapping import Condition
 from stream.offline.importing.run import Job, import_files
 from stream.offline.low_review import judge

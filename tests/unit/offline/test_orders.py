@@ -199,6 +199,32 @@ def test_lateness_and_sellers_are_learnt() -> None:
     assert verdict.models["kizuna"].ece < 0.04
 
 
+def test_among_learns_and_judges_a_part_but_knows_all_sellers() -> None:
+    """Half of the reviews: as many are judged, and the other half still tells about the sellers."""
+    orders, reviews = collect(invented(4_000, seed=9))
+    half = np.arange(len(reviews.ids)) % 2 == 0
+    part = judge(orders, reviews, ms(90), ms(120), half)
+    whole = judge(orders, reviews, ms(90), ms(120))
+    assert part.n < whole.n
+    assert half[part.at].all()
+    assert set(part.at) == {at for at in whole.at.tolist() if half[at]}
+    seen = facts(orders, reviews, reviews.rating <= 2, reviews.order[part.at], reviews.asked_ms[part.at])
+    assert seen.seller_answers.max() > half.sum() / 10  # more than the half has of any of ten sellers
+
+
+def test_history_without_contents_is_judged_by_its_deliveries() -> None:
+    """Nobody says what is in a parcel: nothing is left out, and the other facts do the work."""
+    events = [
+        replace(event, items=None, seller_ids=None, value=None, freight=None)
+        if isinstance(event, Delivery)
+        else event
+        for event in invented(3_000, seed=9)
+    ]
+    verdict = judge(*collect(events), ms(90), ms(180))
+    assert "contents_unknown" not in verdict.n_left_out
+    assert verdict.models["kizuna"].auc > 0.6
+
+
 def test_too_short_a_history_says_what_is_missing() -> None:
     """Ten reviews teach nothing: the error counts them."""
     with pytest.raises(DataError, match="10 reviews of promised deliveries"):

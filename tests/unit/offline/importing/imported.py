@@ -8,7 +8,8 @@ import orjson
 
 from schemas.codec import decode_interaction
 from stream.offline.importing.account import Account
-from stream.offline.importing.mapping import Condition, parse
+from stream.offline.importing.mapping import Condition
+from stream.offline.importing.mapping_file import parse
 from stream.offline.importing.run import Job, import_files
 
 PURCHASE = """

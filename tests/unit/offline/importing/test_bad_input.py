@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ConfigError, DataError
-from stream.offline.importing.mapping import parse
+from stream.offline.importing.mapping_file import parse
 from stream.offline.importing.run import Job, import_files
 from stream.offline.importing.source import File, assign, rows
 from tests.unit.offline.importing.imported import GOOD, PURCHASE, one
@@ -153,6 +153,8 @@ def test_wrong_column_says_which_there_are(tmp_path: Path, column: str, says: st
         (gzip.compress(b""), "is empty"),
         (gzip.compress(GOOD.encode())[:-9], "is damaged"),
         (b"\x1f\x8bnonsense", "is damaged"),
+        (b"PK\x03\x04\x14\x00sheet", "is an Excel or ZIP file"),
+        (b"PAR1\x15\x04", "is a Parquet file"),
         (b"id,id,when,money\n", "several columns called 'id'"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ConfigError
-from stream.offline.importing.mapping import load, parse, shipped
+from stream.offline.importing.mapping_file import load, parse, shipped
 from tests.unit.offline.importing.imported import GOOD, PURCHASE, imported, one
 
 README = Path(__file__).parents[4] / "stream/offline/importing/README.md"

@@ -9,7 +9,7 @@ import pytest
 from schemas.codec import encode
 from schemas.interaction import Delivery, Payment, Profile, Purchase, Refund, Review, Subscription
 from stream.offline import cdnow
-from stream.offline.importing import mapping
+from stream.offline.importing import mapping_file as mapping
 from tests.unit.offline.importing.imported import imported
 
 ORDERS = (
