@@ -23,7 +23,7 @@ DAY_MS = 86_400_000
 def import_(
     files: Annotated[list[Path], typer.Argument(help="CSV or columns of text, compressed with gzip or not.")],
     mapping: Annotated[
-        str, typer.Option(help="A TOML file, or the name of a shipped mapping such as cdnow, olist.")
+        str, typer.Option(help=f"A TOML file, or a shipped mapping: {', '.join(mappings.shipped())}.")
     ],
     out: Annotated[Path, typer.Option(help="Interactions to write, one per line, by time.")],
     rejects: Annotated[

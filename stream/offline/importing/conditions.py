@@ -70,7 +70,7 @@ def _is_empty(wanted: bool) -> Test:
 
 
 def _is_one_of(values: Sequence[Scalar], wanted: bool, parse: Parse) -> Test:
-    texts = {str(value).lower() if isinstance(value, bool) else str(value) for value in values}
+    texts = {text for value in values for text in _spellings(value)}
     numbers = {
         float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)
     }
@@ -79,6 +79,11 @@ def _is_one_of(values: Sequence[Scalar], wanted: bool, parse: Parse) -> Test:
         return (text in texts or (bool(numbers) and _number(text, parse) in numbers)) is wanted
 
     return test
+
+
+def _spellings(value: Scalar) -> tuple[str, ...]:
+    text = str(value)
+    return (text, text.lower(), text.upper()) if isinstance(value, bool) else (text,)
 
 
 def _number(text: str, parse: Parse) -> float | None:

@@ -120,6 +120,7 @@ def test_parts_of_months_and_the_end_of_the_calendar_are_refused() -> None:
     [
         ('equals = 2', "b"),
         ('equals = "2.0"', "b"),
+        ('equals = false', ""),
         ('not_equals = 2', "acde"),
         ('in = [1, "x"]', "ae"),
         ('not_in = [1, "x"]', "bcd"),
@@ -171,6 +172,14 @@ def test_several_values_become_one(fold: str, values: list[Any], whole: object) 
     for value in values:
         state = FOLDS[fold].add(state, value)
     assert FOLDS[fold].done(state) == whole
+
+
+@pytest.mark.parametrize("said", ["True", "true", "TRUE"])
+def test_true_is_true_however_it_is_spelt(tmp_path: Path, said: str) -> None:
+    """As Python, R and spreadsheets write it."""
+    mapping = PURCHASE.replace("[event.fields]", 'where = [{ column = "n", equals = true }]\n[event.fields]')
+    found = one(tmp_path, f"id,n,who,when,money\n1,{said},x,2026-01-01,1\n2,no,x,2026-01-01,1\n", mapping)
+    assert [event.event_id for event in found.events] == ["1"]
 
 
 def test_values_that_are_not_in_a_map_are_refused_unless_there_is_an_otherwise(tmp_path: Path) -> None:
