@@ -31,6 +31,7 @@ RESOLUTION_HOURS = {"low": 168.0, "normal": 72.0, "high": 24.0, "urgent": 8.0}  
 
 FREIGHT = 4.9
 P_LATE, P_FAILED = 0.08, 0.015  # parcels: one in twelve is late, mostly by a day
+P_CHARGEBACK = 0.002  # per order; card schemes take measures from about one in a hundred
 P_REVIEW, P_SURVEY, P_REFUND, P_TICKET = 0.10, 0.12, 0.06, 0.07  # per order
 P_TICKET_LATE, P_TICKET_REOPENED, P_TICKET_LOST = 0.12, 0.05, 0.01
 OUTAGES_A_YEAR, BILLING_ERRORS_A_YEAR, OTHERS_A_YEAR = 0.4, 0.08, 0.15  # per customer
@@ -104,6 +105,9 @@ def order(life: Life, at_ms: float, member: bool) -> None:
     if life.happens(P_REFUND):
         life.add(Refund, arrived_ms + life.within(1, 8), amount=amount, currency="EUR", order_id=name,
                  kind=chance.choice(("refund", "return")))  # fmt: skip
+    if life.happens(P_CHARGEBACK):
+        life.add(Refund, arrived_ms + life.within(5, 30), amount=amount, currency="EUR", order_id=name,
+                 kind="chargeback")  # fmt: skip
     if member and life.happens(0.8):
         life.add(Loyalty, arrived_ms, kind=chance.choices(
             ("earned", "redeemed", "tier_up", "tier_down", "left"), (80, 12, 4, 3, 1))[0])  # fmt: skip

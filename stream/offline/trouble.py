@@ -138,7 +138,7 @@ def _poor_quality(life: Life, spell: Spell) -> None:
 
 
 def _billing_errors(life: Life, spell: Spell) -> None:
-    """Wrong charges: some fail, one is contested; the money comes back late."""
+    """Wrong charges: some fail, some are complained about, one in seven is contested at the bank."""
     for at_ms in _failures(life, spell, 2, 3):
         severity = life.chance.choices(("minor", "major"), (4, 6))[0]
         life.add(Incident, at_ms, kind="billing_error", severity=severity)
@@ -150,6 +150,8 @@ def _billing_errors(life: Life, spell: Spell) -> None:
             life.add(Ticket, at_ms + life.within(2, 4), status="first_reply", **about)
             life.add(Ticket, at_ms + life.within(5, 12), status="resolved", **about)
             life.add(Refund, at_ms + life.within(6, 13), amount=19.0, currency="EUR")
+        if life.happens(0.15):
+            life.add(Refund, at_ms + life.within(3, 15), amount=19.0, currency="EUR", kind="chargeback")
         _voices(life, at_ms, "csat", "nps")
 
 
