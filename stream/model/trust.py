@@ -80,11 +80,12 @@ def trust(
     good = positive * weights
     bad = negative * (weights * parameters.negative_weight)
     raw_recovery = good[:, RECOVERY].copy()
-    good[:, RECOVERY] = _capped_recovery(good, bad, base, prior)
+    against = row_sums(bad)
+    good[:, RECOVERY] = _capped_recovery(good, bad, against, base, prior)
     if silence is not None:
-        _hold_down(good, bad, raw_recovery, silence, base, prior)
+        _hold_down(good, bad, against, raw_recovery, silence, base, prior)
     alpha = row_sums(good) + base * prior
-    beta = row_sums(bad) + (1.0 - base) * prior
+    beta = against + (1.0 - base) * prior
     total = alpha + beta
     recovered = good[:, RECOVERY]
     return TrustScores(
@@ -98,10 +99,18 @@ def trust(
 
 
 def _hold_down(
-    good: Floats, bad: Floats, recovery: Floats, silence: Silence, base: float, prior: float
+    good: Floats,
+    bad: Floats,
+    against: Floats,
+    recovery: Floats,
+    silence: Silence,
+    base: float,
+    prior: float,
 ) -> None:
-    """Scale `good` where trust has risen in silence above the base rate and what it was at the last event."""
-    against = row_sums(bad)  # where there is nothing to forget, trust cannot rise
+    """Scale `good` where trust has risen in silence above the base rate and what it was at the last event.
+
+    `against` is the row sums of `bad`: where there is nothing to forget, trust cannot rise.
+    """
     above = row_sums(good) * (1.0 - base) > against * base
     chosen = np.flatnonzero(above & (against > 0.0) & (silence.ms > 0.0))
     if not len(chosen):
@@ -111,15 +120,18 @@ def _hold_down(
     factor[:, :k] = np.exp2(np.minimum(silence.ms[chosen, None] / silence.half_lives_ms, MOST_HALVINGS))
     was_good, was_bad = good[chosen] * factor, bad[chosen] * factor
     was_good[:, RECOVERY] = recovery[chosen] * factor[:, RECOVERY]
-    was_good[:, RECOVERY] = _capped_recovery(was_good, was_bad, base, prior)
-    alpha, beta = was_good.sum(axis=1) + base * prior, was_bad.sum(axis=1) + (1.0 - base) * prior
+    was_against = row_sums(was_bad)
+    was_good[:, RECOVERY] = _capped_recovery(was_good, was_bad, was_against, base, prior)
+    alpha, beta = row_sums(was_good) + base * prior, was_against + (1.0 - base) * prior
     odds = np.maximum(alpha / beta, base / (1.0 - base))
     most = odds * (against[chosen] + (1.0 - base) * prior) - base * prior
-    good[chosen] *= np.minimum(most / good[chosen].sum(axis=1), 1.0)[:, None]
+    good[chosen] *= np.minimum(most / row_sums(good[chosen]), 1.0)[:, None]
 
 
-def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Floats:
+def _capped_recovery(good: Floats, bad: Floats, against: Floats, base: float, prior: float) -> Floats:
     """Recovery evidence that counts: never more than lifts trust to its level without the failures.
+
+    `against` is the row sums of `bad`.
 
     With A = R + aW and D = R + S' + W (S' the negative evidence that is not failure) and failures F,
     (A + rho) / (D + F + rho) <= A / D  <=>  rho <= A F / (D - A). De Matos, Henrique & Rossi (2007):
@@ -128,5 +140,5 @@ def _capped_recovery(good: Floats, bad: Floats, base: float, prior: float) -> Fl
     """
     failures = row_sums(bad[:, FAILURES])
     a = row_sums(good) - good[:, RECOVERY] + base * prior
-    other = row_sums(bad) - failures + (1.0 - base) * prior
+    other = against - failures + (1.0 - base) * prior
     return np.minimum(good[:, RECOVERY], a * failures / other)
