@@ -68,3 +68,9 @@ def headers(
         (TIMESTAMP_MS, str(timestamp_ms).encode()),
         (VERSION, FORMAT.encode()),
     ]
+
+
+def said(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """What we say of a letter, by name without `PREFIX`; the record's own headers are left out."""
+    ours = ((name.removeprefix(PREFIX), value) for name, value in headers if name.startswith(PREFIX))
+    return {name: (value or b"").decode() for name, value in ours}

@@ -24,6 +24,7 @@ from stream.model.interval import exact_interval
 from stream.model.override import BANDS, Standing, computed_bands
 from stream.offline.since import between_publications, since_publication, since_time
 from stream.pipeline.derive import derive
+from stream.pipeline.times import to_ms
 
 __all__ = ["explain"]
 
@@ -130,7 +131,7 @@ def _changes(of: Known, since: str) -> tuple[int, Changes]:
                 hint="Kafka keeps the last ones only, a file has none; give a time: --since 2026-11-01",
             )
         then = published[-needed]
-        since_ms = round(then.as_of.timestamp() * 1000)
+        since_ms = to_ms(then.as_of)
         if since == PUBLISHED:
             return since_ms, since_publication(of.pipeline, of.table, of.key, of.time_ms, then)
         return since_ms, between_publications(of.pipeline, of.key, then, published[-1], of.records, now_ms())

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from schemas import dead_letter
 from stream.alerts import rules as alert_rules
 from stream.cli import output
 from stream.cli.further import print_segments, segment_json
@@ -96,11 +97,11 @@ def _groups(pipeline: Pipeline, account: Replay, by: str) -> list[Segment]:
 
 
 def _dead_row(letter: DeadLetter) -> dict[str, Any]:
-    headers = {name.removeprefix("kizuna."): (value or b"").decode() for name, value in letter.headers}
+    said = dead_letter.said(letter.headers)
     return {
-        "line": int(headers["offset"]),
-        "cause": headers["cause"],
-        "detail": headers["detail"],
+        "line": int(said["offset"]),
+        "cause": said["cause"],
+        "detail": said["detail"],
         "value": (letter.value or b"").decode("utf-8", "replace"),
     }
 

@@ -8,12 +8,11 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from stream.alerts.rules import Rules
-from stream.model.columns import day_number
 from stream.model.parameters import Parameters
 from stream.offline import cdnow
 from stream.offline.fit import fit
 from stream.offline.metrics import auc, brier
-from stream.offline.panel import panel_of
+from stream.offline.panel import day_of, panel_of
 from stream.pipeline import FileRecord, Pipeline
 
 __all__ = ["ORIGIN", "ChurnTest", "cdnow_39_39", "fitted_on_cdnow"]
@@ -46,8 +45,7 @@ class ChurnTest(NamedTuple):
 def fitted_on_cdnow(base: Parameters) -> Parameters:
     """The parameters that `fit` finds in the first 39 weeks of CDNOW's sample, for the other 39."""
     panel = panel_of(cdnow.interactions(name="sample"))
-    until = day_number(np.array([ORIGIN_MS]))[0] - 1
-    return fit(panel, int(until), HORIZON_DAYS, base, references=False).parameters
+    return fit(panel, day_of(ORIGIN_MS), HORIZON_DAYS, base, references=False).parameters
 
 
 def cdnow_39_39(parameters: Parameters, rules: Rules) -> ChurnTest:

@@ -5,13 +5,13 @@ An alert log is a list of `Episode`: our rules and a plain recency rule are judg
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from schemas.alert import AlertV1
 from stream.offline.truth import Truth
+from stream.pipeline.times import to_ms
 
 __all__ = [
     "DAY_MS",
@@ -81,9 +81,9 @@ def episodes(transitions: Iterable[AlertV1]) -> list[Episode]:
     for alert in transitions:
         if alert.opened_at is None:
             continue
-        closed = None if alert.resolved_at is None else _ms(alert.resolved_at)
+        closed = None if alert.resolved_at is None else to_ms(alert.resolved_at)
         found[alert.alert_id] = Episode(
-            alert.customer_id, alert.rule_id, alert.severity, _ms(alert.opened_at), closed
+            alert.customer_id, alert.rule_id, alert.severity, to_ms(alert.opened_at), closed
         )
     return sorted(found.values(), key=lambda each: (each.opened_ms, each.customer_id, each.rule))
 
@@ -103,7 +103,7 @@ def lead_times(alert_log: Iterable[Episode], truth: Iterable[Truth]) -> list[Lea
             continue
         warned = min((each.opened_ms for each in mine if each.open_at(left)), default=None)
         after = min((each.opened_ms for each in mine if each.opened_ms > left), default=None)
-        unhappy = left if row.dissatisfied_at is None else _ms(row.dissatisfied_at)
+        unhappy = left if row.dissatisfied_at is None else to_ms(row.dissatisfied_at)
         leads.append(
             Lead(
                 row.customer_id,
@@ -195,7 +195,7 @@ def precision(
         verdict = _verdict(episode.opened_ms, fate, end_ms, within_days)
         counts[verdict] += 1
         unhappy_at = None if fate is None else fate.dissatisfied_at
-        told_in_time = unhappy_at is not None and _ms(unhappy_at) <= episode.opened_ms
+        told_in_time = unhappy_at is not None and to_ms(unhappy_at) <= episode.opened_ms
         counts["in_trouble"] += told_in_time and verdict != "too_late"
     decided = len(log) - counts["undecided"]
     return counts | {
@@ -247,7 +247,3 @@ def _quartiles(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float | N
     if not len(values):
         return None, None, None
     return tuple(float(each) for each in np.percentile(values, (25, 50, 75)))
-
-
-def _ms(time: datetime) -> int:
-    return round(time.timestamp() * 1000)

@@ -13,6 +13,7 @@ import numpy as np
 
 from schemas.interaction import Delivery, Event, Review
 from stream.model.columns import Floats, Ints
+from stream.pipeline.times import to_ms
 
 __all__ = ["NEVER", "Orders", "Reviews", "collect"]
 
@@ -110,7 +111,7 @@ def collect(events: Iterable[Event]) -> tuple[Orders, Reviews]:
     reviews: dict[tuple[str, str], Review] = {}
     for event in events:
         if isinstance(event, Delivery):
-            at = _ms(event.occurred_at)
+            at = to_ms(event.occurred_at)
             order = deliveries.setdefault(event.delivery_id, _Order())
             order.say(event.status, at, event.event_id, event.promised_at)
             for name in CONTENTS:
@@ -132,10 +133,6 @@ def collect(events: Iterable[Event]) -> tuple[Orders, Reviews]:
     return orders, _reviews(reviews.values(), {name: i for i, (name, _) in enumerate(kept)})
 
 
-def _ms(time: datetime) -> int:
-    return round((time - EPOCH).total_seconds() * 1000)
-
-
 def _columns(ids: list[str], orders: list[_Order]) -> Orders:
     sellers: dict[str, int] = {}
     pairs = [
@@ -154,7 +151,7 @@ def _columns(ids: list[str], orders: list[_Order]) -> Orders:
     return Orders(
         ids=ids,
         ordered_ms=times("promised"),
-        due_ms=np.array([_ms(order.what("promised", EPOCH)) for order in orders], np.int64),
+        due_ms=np.array([to_ms(order.what("promised", EPOCH)) for order in orders], np.int64),
         shipped_ms=times("shipped"),
         arrived_ms=times("arrived"),
         failed_ms=times("failed"),
@@ -170,7 +167,7 @@ def _columns(ids: list[str], orders: list[_Order]) -> Orders:
 
 def _reviews(reviews: Iterable[Review], place: dict[str, int]) -> Reviews:
     found = [
-        (_ms(min(review.requested_at or review.occurred_at, review.occurred_at)), review.event_id, review)
+        (to_ms(min(review.requested_at or review.occurred_at, review.occurred_at)), review.event_id, review)
         for review in reviews
     ]
     found.sort(key=lambda each: each[:2])
@@ -180,7 +177,7 @@ def _reviews(reviews: Iterable[Review], place: dict[str, int]) -> Reviews:
         customers=[review.customer_id for _, _, review in placed],
         order=np.array([place[review.order_id or ""] for _, _, review in placed], np.int64),
         asked_ms=np.array([asked for asked, _, _ in placed], np.int64),
-        answered_ms=np.array([_ms(review.occurred_at) for _, _, review in placed], np.int64),
+        answered_ms=np.array([to_ms(review.occurred_at) for _, _, review in placed], np.int64),
         rating=np.array([review.rating for _, _, review in placed], np.int64),
         n_unplaced=len(found) - len(placed),
         n_asked_unknown=sum(review.requested_at is None for _, _, review in placed),

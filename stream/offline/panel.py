@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
+from schemas import dead_letter
 from schemas.interaction import LATEST, Interaction, Purchase, Subscription
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Floats, Ints
 from stream.offline import history
@@ -241,7 +242,7 @@ class _Builder:
         self.reading.n_lines += len(records)
         self.reading.causes.update(effects.causes)
         for letter in effects.dead_letters[: max(0, SHOWN - len(self.reading.first_bad))]:
-            said = {name.removeprefix("kizuna."): (value or b"").decode() for name, value in letter.headers}
+            said = dead_letter.said(letter.headers)
             self.reading.first_bad.append(BadLine(int(said["offset"]), said["cause"], said["detail"]))
         self.add(good.events, good.times_ms)
 

@@ -13,6 +13,7 @@ from stream.model.explain import Explanation
 from stream.offline.customer import state_at
 from stream.pipeline import FileRecord, Pipeline
 from stream.pipeline.decode import MAX_AHEAD_MS
+from stream.pipeline.times import to_ms
 from stream.state.table import CustomerTable
 
 __all__ = ["between_publications", "since_publication", "since_time"]
@@ -61,7 +62,9 @@ def since_publication(
     """
     if int(table.rows["events"][table.index[key]]) != last.events:
         raise DataError("the customer was scored again this very moment", hint="run the same command again")
-    return changes(_explained(pipeline, table, key, _ms(last)), _explained(pipeline, table, key, time_ms))
+    return changes(
+        _explained(pipeline, table, key, to_ms(last.as_of)), _explained(pipeline, table, key, time_ms)
+    )
 
 
 def between_publications(
@@ -86,7 +89,7 @@ def between_publications(
         while taken < len(records) and _events(table, key) < score.events:
             pipeline.step(table, [records[taken]], now_ms)
             taken += 1
-        made = _explained(pipeline, table, key, _ms(score))
+        made = _explained(pipeline, table, key, to_ms(score.as_of))
         if _events(table, key) != score.events or not _says(made, score):
             raise DataError(
                 f"the interactions do not make the score published at {score.as_of:%Y-%m-%d %H:%M:%S}: "
@@ -105,10 +108,6 @@ def _explained(pipeline: Pipeline, table: CustomerTable, key: bytes, time_ms: in
 def _events(table: CustomerTable, key: bytes) -> int:
     row = table.index.get(key)
     return 0 if row is None else int(table.rows["events"][row])
-
-
-def _ms(score: ScoreV1) -> int:
-    return round(score.as_of.timestamp() * 1000)
 
 
 def _says(made: Explanation, score: ScoreV1) -> bool:

@@ -17,13 +17,14 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas import dead_letter
 from schemas.interaction import Interaction, Purchase, Subscription
 from stream.model.columns import EPOCH_1990_MS, seconds
 from stream.offline.contract_panel import ContractPanel, under_contract
 from stream.offline.panel import day_of
 from stream.pipeline import DeadLetter, Effects, FileRecord
 from stream.pipeline.decode import Decoded, decode
-from stream.pipeline.times import epoch_ms
+from stream.pipeline.times import to_ms
 
 __all__ = ["Outcome", "Timeline", "outcome", "read_timeline"]
 
@@ -194,7 +195,7 @@ class _Reader:
             if isinstance(event, Purchase):
                 self.bought.append((customer, time_ms))
             elif isinstance(event, Subscription):
-                end_ms = 0 if event.term_end is None else int(epoch_ms([event.term_end])[0])
+                end_ms = 0 if event.term_end is None else to_ms(event.term_end)
                 self.stepped.append((customer, time_ms, STATUSES.index(event.status), end_ms))
 
     def done(self) -> Timeline:
@@ -216,5 +217,5 @@ class _Reader:
 
 
 def _told(letter: DeadLetter) -> tuple[int, str, str]:
-    headers = {name.removeprefix("kizuna."): (value or b"").decode() for name, value in letter.headers}
-    return int(headers["offset"]), headers["cause"], headers["detail"]
+    said = dead_letter.said(letter.headers)
+    return int(said["offset"]), said["cause"], said["detail"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream.errors import DataError
+from stream.pipeline.times import to_ms
 
 __all__ = ["HEADING", "Truth", "read_truth", "truth_csv"]
 
@@ -36,7 +37,7 @@ class Truth(NamedTuple):
     @property
     def churn_ms(self) -> int | None:
         """`churn_at` in epoch ms."""
-        return None if self.churn_at is None else round(self.churn_at.timestamp() * 1000)
+        return None if self.churn_at is None else to_ms(self.churn_at)
 
 
 def truth_csv(truth: Iterable[Truth]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from schemas.command import CommandV1
 from stream.model.override import BANDS, Override
 from stream.pipeline.decode import EARLIEST_MS, LAST_MS
-from stream.pipeline.times import epoch_ms
+from stream.pipeline.times import to_ms
 
 __all__ = ["decision"]
 
@@ -28,4 +28,4 @@ def decision(command: CommandV1) -> Override | None:
 
 def _ms(time: datetime) -> int:
     """Epoch milliseconds; a time that no event may have counts as the nearest that one may."""
-    return min(max(int(epoch_ms([time])[0]), EARLIEST_MS), LAST_MS)
+    return min(max(to_ms(time), EARLIEST_MS), LAST_MS)

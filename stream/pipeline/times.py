@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from stream.model.columns import Ints
 
-__all__ = ["epoch_ms"]
+__all__ = ["epoch_ms", "to_ms"]
 
 QUOTE, POINT, ZULU = b'".Z'
 DIGITS = np.array([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18])  # YYYY-MM-DDThh:mm:ss
 MICROS = np.array([20, 21, 22, 23, 24, 25])  # behind the point
+
+
+def to_ms(time: datetime) -> int:
+    """Epoch milliseconds of one aware datetime, rounded; `epoch_ms` for many."""
+    return round(time.timestamp() * 1000)
 
 
 def epoch_ms(times: Sequence[datetime]) -> Ints:

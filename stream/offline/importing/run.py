@@ -17,6 +17,7 @@ from stream.offline.importing.row import Refused, Row
 from stream.offline.importing.rules import Group, Maker, make
 from stream.offline.importing.source import Bad, File, assign, rows
 from stream.offline.importing.spool import Made, Spool, identity
+from stream.pipeline.times import to_ms
 
 __all__ = ["Job", "import_files"]
 
@@ -231,9 +232,8 @@ class _Importer:
         currency = getattr(event, "currency", None)
         if currency is not None:
             self._currencies.see(event.customer_id, currency)
-        time_ms = event.occurred_at.timestamp() * 1000
         same = identity(event.customer_id, event.event_id)
-        self._spool.take(Made(round(time_ms), same, encoded, file, line, rule))
+        self._spool.take(Made(to_ms(event.occurred_at), same, encoded, file, line, rule))
 
     def _refuse(
         self, file: int, line: int, rule: int | None, why: Refused, row: dict[str, str] | list[str]
