@@ -13,6 +13,7 @@ import msgspec
 from schemas.alert import AlertV1
 from schemas.command import CommandV1
 from schemas.dead_letter import MAX_DETAIL, Cause
+from schemas.fields import check_customer
 from schemas.interaction import TYPES, Interaction
 from schemas.score import ScoreV1
 
@@ -25,12 +26,23 @@ _scores = msgspec.json.Decoder(ScoreV1)
 _alerts = msgspec.json.Decoder(AlertV1)
 _commands = msgspec.json.Decoder(CommandV1)
 
-decode_interaction: Final = _interactions.decode
-"""One interaction. Raises one of `DECODE_ERRORS`."""
+decode_unchecked: Final = _interactions.decode
+"""One interaction whose customer the caller checks (`fields.check_customer`): for whole runs at once."""
 
-decode_interactions: Final = _interactions.decode_lines
-"""A whole run of lines, one interaction each, all or nothing: for files, or as a fast path with
-`decode_interaction` behind it. A value that itself holds line breaks (legal JSON) fails here."""
+
+def decode_interaction(value: bytes | str) -> Interaction:
+    """One interaction.
+
+    Raises:
+        msgspec.DecodeError: or another of `DECODE_ERRORS`.
+    """
+    event = decode_unchecked(value)
+    try:
+        check_customer(event.customer_id)
+    except ValueError as error:
+        raise msgspec.ValidationError(str(error)) from error
+    return event
+
 
 decode_score: Final = _scores.decode
 decode_alert: Final = _alerts.decode

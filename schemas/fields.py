@@ -23,7 +23,7 @@ CustomerId = Annotated[
         extra_json_schema={"pattern": r"^[^\u0000-\u001f]"},
     ),
 ]
-"""The customer, as senders give it: also the key of the record. Structs call `check_customer` on it."""
+"""The customer, as senders give it: also the key of the record. Decoders call `check_customer` on it."""
 
 Time = Annotated[datetime, Meta(tz=True)]
 """RFC 3339 with a time zone. A time without a zone is refused: nobody can know what it means."""

@@ -1,8 +1,9 @@
 """Events -> columns: each type's fields become arrays."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,14 @@ TICKET_STEP = {
 }
 MAX_LOCALE_BYTES = 8
 SUBSCRIPTION_STATUS = ("started", "renewed", "cancel_requested", "cancelled", "expired")
+EVENT_ID, AMOUNT, CURRENCY, CHANNEL, STATUS = map(
+    attrgetter, ("event_id", "amount", "currency", "channel", "status")
+)
 
 
-def _hashes(texts: Sequence[str]) -> NDArray[np.uint64]:
+def _hashes(texts: Iterable[str], n: int) -> NDArray[np.uint64]:
     """64-bit XXH3, never 0: identity of an event or a promise. One false match in 10^18 comparisons."""
-    hashes = np.fromiter(map(xxh3_64_intdigest, map(str.encode, texts)), np.uint64, len(texts))
+    hashes = np.fromiter(map(xxh3_64_intdigest, map(str.encode, texts)), np.uint64, n)
     return np.maximum(hashes, np.uint64(1))
 
 
@@ -69,7 +73,7 @@ def columns(decoded: Decoded) -> Columns:
         at_of[kind].append(i)
     result = Columns(
         keys=decoded.keys,
-        event_hash=_hashes([event.event_id for event in events]),
+        event_hash=_hashes(map(EVENT_ID, events), len(events)),
         time_ms=decoded.times_ms,
     )
     graded: list[Evidence] = []
@@ -99,12 +103,12 @@ def columns(decoded: Decoded) -> Columns:
 
 
 def _purchases(result: Columns, at: Ints, events: Sequence[Purchase]) -> None:
-    amounts = np.array([event.amount for event in events], np.float64)
+    amounts = np.fromiter(map(AMOUNT, events), np.float64, len(events))
     result.purchases = Purchases(
         at,
         np.rint(amounts * 10_000.0).astype(np.int64),
-        _numbers(currency_number, [event.currency for event in events]),
-        _numbers(channel_bit, [event.channel for event in events]),
+        _numbers(currency_number, list(map(CURRENCY, events))),
+        _numbers(channel_bit, list(map(CHANNEL, events))),
     )
 
 
@@ -113,7 +117,7 @@ def _numbers(number: Callable[[Any], int], names: list[Any]) -> Ints:
     known = {name: number(name) for name in set(names)}
     if len(known) == 1:
         return np.full(len(names), known[names[0]], np.int64)
-    return np.array([known[name] for name in names], np.int64)
+    return np.fromiter(map(known.__getitem__, names), np.int64, len(names))
 
 
 def _engagements(result: Columns, at: Ints, events: Sequence[Engagement]) -> None:
@@ -158,13 +162,13 @@ FILLS: dict[str, Callable[[Columns, Ints, Sequence[Any]], None]] = {
 
 def _deliveries(at: Ints, events: Sequence[Delivery]) -> PromiseEvents:
     """Steps of deliveries; handing over to the carrier neither makes nor keeps a promise."""
-    step = np.array([DELIVERY_STEP.get(event.status, -1) for event in events], np.int64)
+    step = _numbers(lambda status: DELIVERY_STEP.get(status, -1), list(map(STATUS, events)))
     if step.min() < 0:
         at, step = at[step >= 0], step[step >= 0]
         events = [event for event in events if event.status in DELIVERY_STEP]
     return PromiseEvents(
         at,
-        _hashes([f"delivery:{event.delivery_id}" for event in events]),
+        _hashes([f"delivery:{event.delivery_id}" for event in events], len(events)),
         step,
         np.zeros(len(events), np.int64),
         _optional_seconds([event.promised_at for event in events]),
@@ -174,12 +178,12 @@ def _deliveries(at: Ints, events: Sequence[Delivery]) -> PromiseEvents:
 
 def _tickets(at: Ints, events: Sequence[Ticket]) -> PromiseEvents:
     """Steps of tickets; an escalation is a complaint, not a step (`grades`)."""
-    step = np.array([TICKET_STEP.get(event.status, -1) for event in events], np.int64)
+    step = _numbers(lambda status: TICKET_STEP.get(status, -1), list(map(STATUS, events)))
     kept = step >= 0
     steps = [event for event, keep in zip(events, kept.tolist(), strict=True) if keep]
     return PromiseEvents(
         at[kept],
-        _hashes([f"ticket:{event.ticket_id}" for event in steps]),
+        _hashes([f"ticket:{event.ticket_id}" for event in steps], len(steps)),
         step[kept],
         np.array([PRIORITY[event.priority] for event in steps], np.int64),
         _optional_seconds([event.due_at for event in steps]),

@@ -92,7 +92,7 @@ _PROMISE_WORDS = slice(_FIRST_PROMISE_WORD, _FIRST_PROMISE_WORD + PROMISE_SLOTS 
 
 def grown(n: int) -> int:
     """Capacity to ask for when `n` are needed: small steps once it is large, for every page counts then."""
-    return n + max(1024, n // (8 if n < 65_536 else 128))
+    return n + max(1024, n // (8 if n < 65_536 else 512))
 
 
 def extend(owner: object, name: str, n: int) -> None:

@@ -84,13 +84,14 @@ class CustomerTable:
         size = ROW.itemsize
         values = [data[i : i + size] for i in range(0, len(data), size)]
         if self.tails:
-            tails = self.tails
+            tails, numbers = self.tails, rows.tolist()
             with_tail = [
-                (i, row)
-                for i, row in enumerate(rows.tolist())
-                if (tail := tails.get(row)) is not None and not tail.empty
+                i
+                for i in np.flatnonzero(list(map(tails.__contains__, numbers))).tolist()
+                if not tails[numbers[i]].empty
             ]
-            for (i, _), further in zip(with_tail, tails.encode([row for _, row in with_tail]), strict=True):
+            encoded = tails.encode([numbers[i] for i in with_tail])
+            for i, further in zip(with_tail, encoded, strict=True):
                 values[i] += further
         return values
 

@@ -52,6 +52,8 @@ def struct(cls: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
 
 
 def _built(cls: type[msgspec.Struct], arguments: dict[str, Any]) -> msgspec.Struct | None:
+    if arguments.get("customer_id", "c") < " ":  # what decoders refuse
+        return None
     try:
         return cls(**arguments)
     except ValueError:  # a cross-field rule

@@ -247,13 +247,3 @@ def test_last_of_a_repeated_field_counts_but_a_second_type_is_refused() -> None:
     assert isinstance(event, Purchase)
     assert event.amount == 77
     assert not accepted(wire()[:-1] + b', "type": "refund"}')
-
-
-def test_run_of_lines_decodes_like_its_records() -> None:
-    """`decode_interactions` is the same decoder over many lines."""
-    values = [wire(event_type) for event_type in TYPES]
-    assert codec.decode_interactions(b"\n".join(values)) == [
-        codec.decode_interaction(value) for value in values
-    ]
-    with pytest.raises(codec.DECODE_ERRORS):
-        codec.decode_interactions(b"\n".join([*values, b"{"]))

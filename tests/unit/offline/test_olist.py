@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.codec import decode_interactions
+from schemas.codec import decode_interaction
 from stream.cli.times import parse_time
 from stream.offline.importing import mapping_file as mapping
 from stream.offline.importing.mapping import Condition
@@ -26,7 +26,7 @@ def test_low_reviews_of_olist_are_foreseen(tmp_path: Path) -> None:
     assert account.n_rows == 120_070
     assert dict(account.types) == {"purchase": 14_885, "delivery": 44_274, "review": 14_973}
     assert dict(account.causes) == {"missing_value": 518}  # reviews of orders that no mirror has
-    orders, reviews = collect(decode_interactions(out.getvalue()))
+    orders, reviews = collect(map(decode_interaction, out.getvalue().splitlines()))
     verdict = judge(orders, reviews, parse_time("2017-09-01"), parse_time("2018-09-01"))
     kizuna, overdue = verdict.models["kizuna"], verdict.models["overdue_days"]
     assert verdict.n > 11_000
