@@ -1,6 +1,5 @@
 """Events -> columns: each type's fields become arrays."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -68,9 +67,9 @@ def _hashes(texts: Iterable[str], n: int) -> NDArray[np.uint64]:
 def columns(decoded: Decoded) -> Columns:
     """Columns of a run, in arrival order."""
     events = decoded.events
-    at_of: dict[type[Event], list[int]] = defaultdict(list)
-    for i, kind in enumerate(map(type, events)):
-        at_of[kind].append(i)
+    kinds = list(map(type, events))
+    number_of = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
+    numbers = np.fromiter(map(number_of.__getitem__, kinds), np.int64, len(kinds))
     result = Columns(
         keys=decoded.keys,
         event_hash=_hashes(map(EVENT_ID, events), len(events)),
@@ -79,9 +78,9 @@ def columns(decoded: Decoded) -> Columns:
     graded: list[Evidence] = []
     promised: list[PromiseEvents] = []
     exceptional: list[Exceptions] = []
-    for kind, places in at_of.items():
-        name, at = type_name(kind), np.array(places, np.int64)
-        chosen: list[Any] = [events[i] for i in places]
+    for kind, number in number_of.items():
+        name, at = type_name(kind), np.flatnonzero(numbers == number)
+        chosen: list[Any] = list(map(events.__getitem__, at.tolist()))
         if name in GRADES:
             graded.append(evidence(name, at, chosen))
         if name in FILLS:
