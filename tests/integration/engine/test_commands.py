@@ -24,6 +24,7 @@ from tests.integration.engine.test_real_worker import purchase
 
 CUSTOMER = "mika"
 SWEPT = {"KIZUNA_SWEEP_INTERVAL_S": "0.3"}
+OVER = "error: --until 2000-01-01 is over\nnext: name a time to come, for example +7d\n"
 Answer = Callable[..., tuple[int, str]]
 
 
@@ -36,7 +37,7 @@ def kizuna(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     def answer(*arguments: str) -> tuple[int, str]:
         code = run([*arguments, "--bootstrap", settings.bootstrap])
         printed = capsys.readouterr()
-        return code, printed.out + printed.err
+        return code, printed.err + printed.out  # a script reads the last line
 
     return answer
 
@@ -56,6 +57,7 @@ async def letters(settings: Settings) -> list[dict[str, str]]:
 
 async def until(settings: Settings, law: Callable[[list[ScoreV1]], bool]) -> list[ScoreV1]:
     """The scores, once they are as the law says."""
+    found: list[ScoreV1] = []
     for _ in range(100):
         if law(found := await scores(settings)):
             return found
@@ -101,17 +103,14 @@ async def test_an_override_is_shown_survives_a_kill_once_and_expires(
         await buy(settings, 2)
         after = await until(settings, lambda found: len(found) > 2)
         assert [score.override is not None for score in after] == [False, True, True]
-        assert await asyncio.to_thread(kizuna, *override("2000-01-01")) == (2, after_time())
+        code, out = await asyncio.to_thread(kizuna, *override("2000-01-01"))
+        assert (code, out) == (2, OVER)
         code, _ = await asyncio.to_thread(kizuna, "override", CUSTOMER, "--withdraw", "--by", "ana")
         assert code == 0
         withdrawn = (await until(settings, lambda found: len(found) > 3))[-1]
         assert (withdrawn.override, withdrawn.band) == (None, before.band)
         assert await asyncio.to_thread(worker.stop) == 0
     assert await letters(settings) == []
-
-
-def after_time() -> str:
-    return "error: --until 2000-01-01 is over\nnext: name a time to come, for example +7d\n"
 
 
 async def test_the_end_of_an_override_is_published_by_a_sweep(settings: Settings, log: Path) -> None:
