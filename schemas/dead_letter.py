@@ -19,6 +19,8 @@ Cause = Literal[
     "too_large",
     "too_old",
     "too_future",
+    "unknown_customer",
+    "unsupported_action",
 ]
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 

@@ -41,6 +41,10 @@ class StepClock:
         self._now_ms = min(wall_ms, max(self._now_ms, newest if self._late else wall_ms))
         return self._now_ms
 
+    def aside_ms(self, wall_ms: int) -> int:
+        """Time of a step over no interactions, which says nothing of the backlog: it goes on where it was."""
+        return self._now_ms if self.behind else wall_ms
+
     def done(self) -> None:
         """The step is committed: the next one can only come from now on, however long this one took."""
         self._done_at = monotonic()

@@ -45,9 +45,16 @@ class Pipeline(Protocol):
         ...
 
     def step(
-        self, table: Any, records: Sequence[Any], now_ms: int, /, *, wall_ms: int | None = None
+        self,
+        table: Any,
+        records: Sequence[Any],
+        now_ms: int,
+        /,
+        *,
+        wall_ms: int | None = None,
+        commands: Sequence[Any] = (),
     ) -> Effects:
-        """Apply records to the table, scored at `now_ms`. Never raises on bad input, never waits."""
+        """Apply records, then commands, scored at `now_ms`. Never raises on bad input, never waits."""
         ...
 
     def sweep(self, table: Any, start: int, stop: int, now_ms: int, /) -> Effects:

@@ -27,6 +27,7 @@ from stream.engine.backlog import StepClock
 from stream.engine.contract import Pipeline
 from stream.engine.run import Run
 from stream.engine.sweep import SweepClock
+from stream.engine.topics import COMMANDS
 from stream.engine.transaction import Ledger
 from stream.metrics import Metrics
 from stream.pipeline import Effects
@@ -72,6 +73,7 @@ class Partition:
         self.last_timestamp_ms = 0
         self._settings = settings
         self._pipeline = pipeline
+        self._commands = settings.topic(COMMANDS)
         self._metrics = metrics
         self._worker = worker
         self._on_failure = on_failure
@@ -233,14 +235,18 @@ class Partition:
     async def _step(self) -> None:
         self._stepping = True
         runs, records = self._take()
+        commands = [record for run in runs if run.topic == self._commands for record in run.records]
+        events = [record for record in records if record.topic != self._commands] if commands else records
         wall = now_ms()
-        now = self._clock.step_ms(records, wall)
+        aside = commands and not events
+        now = self._clock.aside_ms(wall) if aside else self._clock.step_ms(events, wall)
         self.ahead = True
-        effects = self._pipeline.step(self.table, records, now, wall_ms=wall)
+        effects = self._pipeline.step(self.table, events, now, wall_ms=wall, commands=commands)
         offsets = self.durable | {run.topic: run.end for run in runs}
         await self._write(effects, offsets)
         self._stepping = False
-        self._clock.done()
+        if not aside:
+            self._clock.done()
         self.moved_at = monotonic()
         if records:
             self.last_timestamp_ms = int(records[-1].timestamp)

@@ -62,7 +62,7 @@ async def place(
         check_position(number, restored[number], statistics)
         check_counted(names.changelog, number, position, len(partition.table))
         marked = [topic for topic in names.sources if group.get((topic, number), (0, False))[1]]
-        check_origin(names.changelog, number, position, names.sources, marked)
+        check_origin(names.changelog, number, position, names.interactions, marked)
         if position is not None:
             partition.table.watermark_ms = position.watermark_ms
         offsets = position.offsets if position is not None else {}

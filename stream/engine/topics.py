@@ -21,6 +21,7 @@ from stream.errors import BrokerError
 
 __all__ = [
     "CHANGELOG",
+    "COMMANDS",
     "SIDE_TOPICS",
     "Declared",
     "TopicNames",
@@ -33,7 +34,9 @@ __all__ = [
 
 CHANGELOG = "customers-changelog"
 
-SIDE_TOPICS = frozenset({"alert-commands", "privacy-commands", "segments"})
+COMMANDS = "alert-commands"
+
+SIDE_TOPICS = frozenset({"privacy-commands", "segments"})
 """Declared and created, but not yet read or written by the worker: a cluster without them is good enough."""
 
 CHECKED_CONFIG = ("cleanup.policy", "max.message.bytes")
@@ -64,9 +67,15 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class TopicNames:
-    """Names on the cluster of everything a worker reads or writes."""
+    """Names on the cluster of everything a worker reads or writes.
+
+    `sources` is everything that is read, each with its place in the position row: `interactions`, the topics
+    of them as configured, and after them the topic of `commands`.
+    """
 
     sources: tuple[str, ...]
+    interactions: tuple[str, ...]
+    commands: str
     changelog: str
     scores: str
     alerts: str
@@ -76,8 +85,12 @@ class TopicNames:
     @classmethod
     def of(cls, settings: Settings) -> "TopicNames":
         """Names under these settings' prefix and application id."""
+        interactions = tuple(settings.topic(name) for name in settings.sources if name != COMMANDS)
+        commands = settings.topic(COMMANDS)
         return cls(
-            sources=tuple(settings.topic(source) for source in settings.sources),
+            sources=(*interactions, commands),
+            interactions=interactions,
+            commands=commands,
             changelog=settings.topic(CHANGELOG),
             scores=settings.topic("scores"),
             alerts=settings.topic("alerts"),

@@ -16,12 +16,13 @@ from stream.pipeline.effects import DeadLetter, Effects
 from stream.pipeline.record import Record
 from stream.pipeline.times import epoch_ms
 
-__all__ = ["MAX_AHEAD_MS", "Decoded", "decode", "type_name"]
+__all__ = ["MAX_AHEAD_MS", "Decoded", "decode", "refuse", "type_name", "unusable"]
 
 MAX_AHEAD_MS = (
     86_400_000  # an event more than a day ahead of the clock is a sender's fault, not a late record
 )
 UNKNOWN = "unknown"
+OTHER_KEY = "the key is not `customer_id`"
 CHUNK = 64
 """Records decoded together: one bad record has this many looked at one by one."""
 EARLIEST_MS = int(EARLIEST.timestamp() * 1000)
@@ -84,26 +85,31 @@ def _all_good(records: Sequence[Record]) -> list[Interaction] | None:
 def _one_by_one(records: Sequence[Record], good: Decoded, origin: list[Record], effects: Effects) -> None:
     """Good ones to `good` and `origin`, the others to `effects` with their cause."""
     for record in records:
-        key, value = record.key, record.value
-        if not value:
-            _refuse(effects, record, "empty_value", "the record has no value", UNKNOWN)
-        elif len(value) > MAX_RECORD_BYTES:
-            _refuse(effects, record, "too_large", f"{len(value)} bytes, at most {MAX_RECORD_BYTES}", UNKNOWN)
-        elif key is None:
-            _refuse(effects, record, "key_missing", "records are keyed by the customer id", UNKNOWN)
-        else:
-            try:
-                event = decode_interaction(payload(value, record.headers) if record.headers else value)
-            except DECODE_ERRORS as failure:
-                cause, detail = classify(failure, value)
-                _refuse(effects, record, cause, detail, UNKNOWN)
-                continue
-            if event.customer_id.encode() != key:
-                detail = "the key is not `customer_id`"
-                _refuse(effects, record, "key_mismatch", detail, type_name(type(event)))
-                continue
-            good.events.append(event)
-            origin.append(record)
+        if (fault := unusable(record)) is not None:
+            refuse(effects, record, *fault, UNKNOWN)
+            continue
+        value = record.value or b""
+        try:
+            event = decode_interaction(payload(value, record.headers) if record.headers else value)
+        except DECODE_ERRORS as failure:
+            refuse(effects, record, *classify(failure, value), UNKNOWN)
+            continue
+        if event.customer_id.encode() != record.key:
+            refuse(effects, record, "key_mismatch", OTHER_KEY, type_name(type(event)))
+            continue
+        good.events.append(event)
+        origin.append(record)
+
+
+def unusable(record: Record) -> tuple[Cause, str] | None:
+    """Why a record is refused before anybody reads its value, or None: of interactions and commands alike."""
+    if not record.value:
+        return "empty_value", "the record has no value"
+    if len(record.value) > MAX_RECORD_BYTES:
+        return "too_large", f"{len(record.value)} bytes, at most {MAX_RECORD_BYTES}"
+    if record.key is None:
+        return "key_missing", "records are keyed by the customer id"
+    return None
 
 
 def type_name(kind: type[Event]) -> str:
@@ -121,14 +127,15 @@ def _refuse_times(good: Decoded, origin: list[Record], limit_ms: int, effects: E
         detail = (
             "`occurred_at` is before 1990" if old else "`occurred_at` is more than a day ahead of the clock"
         )
-        _refuse(effects, origin[i], cause, detail, type_name(type(good.events[i])))
+        refuse(effects, origin[i], cause, detail, type_name(type(good.events[i])))
     kept = np.flatnonzero(~out).tolist()
     good.events = [good.events[i] for i in kept]
     good.keys = [good.keys[i] for i in kept]
     good.times_ms = good.times_ms[~out]
 
 
-def _refuse(effects: Effects, record: Record, cause: Cause, detail: str, event_type: str) -> None:
+def refuse(effects: Effects, record: Record, cause: Cause, detail: str, event_type: str) -> None:
+    """A dead letter with its cause, counted as invalid under this type."""
     headers = dead_letter.headers(
         cause, detail, record.topic, record.partition, record.offset, record.timestamp, record.headers or ()
     )

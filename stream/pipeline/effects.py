@@ -28,7 +28,7 @@ class Effects:
         alert_log: every transition, same keys.
         dead_letters: refused records.
         outcomes: events by (type, outcome), outcome one of scored, duplicate, invalid; type "unknown"
-        where unreadable.
+        where unreadable. Commands have the type "command" and are applied, superseded or invalid.
         causes: dead letters by cause.
         opened: alerts opened, by severity.
         resolved: alerts resolved, by severity.

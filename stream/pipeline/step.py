@@ -18,11 +18,12 @@ from stream.alerts.evaluate import State, Transition, Values, evaluate
 from stream.alerts.rules import Rules
 from stream.model.columns import MS_PER_DAY, Ints
 from stream.model.explain import Explanation, explain, observations
-from stream.model.override import Override, Standing, standing
+from stream.model.override import Standing, standing
 from stream.model.parameters import Parameters
 from stream.model.score import Facts, Scores, score
 from stream.pipeline.columns import columns
-from stream.pipeline.decode import Decoded, decode, type_name
+from stream.pipeline.decisions import COMMAND, decisions
+from stream.pipeline.decode import Decoded, decode, refuse, type_name
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import encode_alert, encode_scores
 from stream.pipeline.reasons import top_reasons
@@ -57,19 +58,28 @@ class Pipeline:
         return CustomerTable(self.statistics)
 
     def step(
-        self, table: CustomerTable, records: Sequence[Record], now_ms: int, *, wall_ms: int | None = None
+        self,
+        table: CustomerTable,
+        records: Sequence[Record],
+        now_ms: int,
+        *,
+        wall_ms: int | None = None,
+        commands: Sequence[Record] = (),
     ) -> Effects:
-        """Apply one run of records and score whom it touched.
+        """Apply one run of records and score whom it touched; then what people decided.
 
         Args:
             table: the partition's rows, changed in place.
             records: one partition's records in offset order; bad ones become dead letters.
             now_ms: time the customers are scored at; the wall's, or that of a backlog.
             wall_ms: wall time, for the limit on events ahead of it; `now_ms` if not given.
+            commands: records of the topic of commands, after the interactions: whoever these make known may
+                be decided about. Bad ones become dead letters too.
         """
         effects, given_up = Effects(), table.tails.given_up
         dirty: list[Written] = []
-        decoded = decode(records, now_ms if wall_ms is None else wall_ms, effects)
+        wall_ms = now_ms if wall_ms is None else wall_ms
+        decoded = decode(records, wall_ms, effects)
         for start, stop, sweep_ms in self._segments(table.watermark_ms, decoded.times_ms):
             if sweep_ms is not None:
                 dirty.append(
@@ -84,6 +94,11 @@ class Pipeline:
             if len(touched):
                 time_ms = table.watermark_ms if self.clock == "event" else now_ms
                 dirty.append(self._publish(table, touched, time_ms, effects, everything=True))
+        if commands:
+            decided = _decide(table, commands, wall_ms, effects)
+            if len(decided):
+                time_ms = table.watermark_ms if self.clock == "event" else now_ms
+                dirty.append(self._publish(table, decided, time_ms, effects, everything=True))
         _write_rows(table, dirty, effects)
         effects.promises_given_up = table.tails.given_up - given_up
         return effects
@@ -96,33 +111,6 @@ class Pipeline:
             time_ms = table.watermark_ms if self.clock == "event" else now_ms
             _write_rows(table, [self._publish(table, rows, time_ms, effects, everything=False)], effects)
         return effects
-
-    def override(
-        self, table: CustomerTable, decisions: Sequence[tuple[bytes, Override]], now_ms: int
-    ) -> tuple[Effects, list[bytes]]:
-        """Take what people decided about customers' bands, and publish whom it concerns.
-
-        Args:
-            table: the partition's rows, changed in place.
-            decisions: (customer, decision); order and repetition do not matter.
-            now_ms: time the customers are scored at.
-
-        Returns:
-            (effects, unknown): what to write; customers of whom nothing is known, their decisions not taken.
-        """
-        effects, rows, unknown = Effects(), set[int](), list[bytes]()
-        for key, decided in decisions:
-            row = table.index.get(key)
-            if row is None:
-                unknown.append(key)
-                continue
-            table.tails.marks(int(row)).decide(decided)
-            rows.add(int(row))
-        if rows:
-            time_ms = table.watermark_ms if self.clock == "event" else now_ms
-            touched = np.array(sorted(rows), np.int64)
-            _write_rows(table, [self._publish(table, touched, time_ms, effects, everything=True)], effects)
-        return effects, unknown
 
     def _segments(self, watermark_ms: int, times_ms: Ints) -> list["Segment"]:
         """Cut a run where the event clock passes a sweep; one segment under the wall clock."""
@@ -285,6 +273,21 @@ class Written(NamedTuple):
 def _by_band(share: NDArray[np.float64]) -> list[tuple[str, int]]:
     counts = np.bincount(np.digitize(share, BAND_EDGES), minlength=len(BANDS))
     return list(zip(BANDS, counts.tolist(), strict=True))
+
+
+def _decide(table: CustomerTable, commands: Sequence[Record], wall_ms: int, effects: Effects) -> Ints:
+    """Rows, ascending, of whom people decided something new; in whatever order, the latest issue counts."""
+    rows = set[int]()
+    for record, key, decided in decisions(commands, wall_ms, effects):
+        row = table.index.get(key)
+        if row is None:
+            refuse(effects, record, "unknown_customer", "nothing is known of the customer", COMMAND)
+            continue
+        taken = table.tails.marks(int(row)).decide(decided)
+        effects.outcomes[COMMAND, "applied" if taken else "superseded"] += 1
+        if taken:
+            rows.add(int(row))
+    return np.array(sorted(rows), np.int64)
 
 
 def _count(part: Decoded, accepted: NDArray[np.bool_], effects: Effects) -> None:

@@ -35,9 +35,14 @@ class Marks:
         """An exception has happened; the latest of its kind is kept."""
         self.last_s[place] = max(time_s, self.last_s.get(place, 0))
 
-    def decide(self, override: Override) -> None:
-        """A person has decided; the later decision is kept."""
-        self.override = merged(self.override, override)
+    def decide(self, override: Override) -> bool:
+        """A person has decided; the later decision is kept.
+
+        Returns:
+            whether that is another one than before.
+        """
+        before, self.override = self.override, merged(self.override, override)
+        return self.override != before
 
     def encode(self) -> bytes:
         """Bytes, the same for the same facts."""

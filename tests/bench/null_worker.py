@@ -40,7 +40,13 @@ class NullPipeline:
         return NoTable()
 
     def step(
-        self, _table: NoTable, records: Sequence[Any], now_ms: int, *, wall_ms: int | None = None
+        self,
+        _table: NoTable,
+        records: Sequence[Any],
+        now_ms: int,
+        *,
+        wall_ms: int | None = None,
+        commands: Sequence[Any] = (),  # noqa: ARG002 - named by the contract
     ) -> Effects:
         effects = Effects()
         decoded = decode(records, now_ms if wall_ms is None else wall_ms, effects)

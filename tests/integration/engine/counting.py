@@ -60,6 +60,7 @@ class CountingPipeline:
         _now_ms: int,
         *,
         wall_ms: int | None = None,  # noqa: ARG002 - named by the contract
+        commands: Sequence[Any] = (),  # noqa: ARG002 - named by the contract
     ) -> Effects:
         effects = Effects(n_records=len(records))
         before: dict[bytes, int] = {}

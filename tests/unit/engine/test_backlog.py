@@ -91,3 +91,13 @@ def test_the_limit_on_events_ahead_is_the_walls(wall_ms: int | None, n_letters: 
     )
     effects = pipeline.step(pipeline.new_table(), [record], WALL - 3 * DAY_MS, wall_ms=wall_ms)
     assert len(effects.dead_letters) == n_letters
+
+
+def test_a_step_of_commands_alone_ends_no_backlog() -> None:
+    """It is judged where the backlog is, and by the wall when there is none; neither moves the clock."""
+    clock = StepClock()
+    assert clock.aside_ms(WALL) == WALL
+    assert clock.step_ms(records(WALL - 2 * DAY_MS), WALL) == WALL - 2 * DAY_MS
+    assert clock.aside_ms(WALL) == WALL - 2 * DAY_MS
+    assert clock.behind
+    assert clock.step_ms(records(WALL - DAY_MS), WALL) == WALL - DAY_MS

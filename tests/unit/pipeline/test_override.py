@@ -6,15 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import dead_letter
 from schemas.codec import decode_command, decode_score, encode
 from schemas.command import CommandV1
+from schemas.interaction import MAX_RECORD_BYTES
 from schemas.score import ScoreV1
 from stream.alerts import rules
 from stream.model import parameters
-from stream.model.override import BANDS, Override
-from stream.pipeline import Effects, Pipeline
+from stream.model.override import BANDS
+from stream.pipeline import Effects, FileRecord, Pipeline
 from stream.pipeline.decisions import decision
 from stream.pipeline.encode import rfc3339
+from stream.state.table import CustomerTable
 from tests.strategies import DAY_MS, END_MS, START_MS, Body, bodies, iso, records
 
 PIPELINE = Pipeline(parameters.load(), rules.load())
@@ -100,19 +103,32 @@ def command(**own: Any) -> CommandV1:
     return decode_command(encode(given_ | times | {"action": "override", "band": "good"} | own))
 
 
-def decided(**own: Any) -> tuple[bytes, Override]:
-    found = decision(command(**own))
-    assert found is not None
-    return KEY, found
+def told(body: bytes | None, key: bytes | None = KEY) -> FileRecord:
+    return FileRecord("alert-commands", 3, 41, START_MS + 7, key, body)
+
+
+def order(**own: Any) -> FileRecord:
+    return told(encode(command(**own)))
+
+
+def step(table: CustomerTable, *commands: FileRecord, at_ms: int = START_MS + 4 * DAY_MS) -> Effects:
+    return PIPELINE.step(table, [], at_ms, commands=commands)
+
+
+def known() -> CustomerTable:
+    table = PIPELINE.new_table()
+    PIPELINE.step(table, records(PRAISE), START_MS)
+    return table
 
 
 def test_a_person_overrides_with_reason_author_and_end() -> None:
     """All of it is in the record, the forced band too, and the numbers are those of before."""
     table = PIPELINE.new_table()
     before = only(PIPELINE.step(table, records([CHARGEBACK]), START_MS + DAY_MS))
-    effects, unknown = PIPELINE.override(table, [decided()], START_MS + DAY_MS)
+    effects = step(table, order(), at_ms=START_MS + DAY_MS)
     score = only(effects)
-    assert unknown == []
+    assert effects.outcomes == {("command", "applied"): 1}
+    assert effects.n_records == 1
     assert [key for key, _ in effects.changelog] == [KEY]
     assert score.band == "good"
     assert score.override is not None
@@ -124,34 +140,77 @@ def test_a_person_overrides_with_reason_author_and_end() -> None:
     assert (later.band, later.override, later.forced_by) == ("critical", None, before.forced_by)
 
 
-@given(st.permutations(range(4)))
-def test_decisions_merge_in_any_order(order: list[int]) -> None:
+@given(st.permutations(range(4)), st.integers(0, 4))
+def test_decisions_merge_in_any_order(places: list[int], cut: int) -> None:
     """The latest issue counts; a withdrawal beats what was decided before it, though it arrives before it."""
     day = [iso(START_MS + k * DAY_MS) for k in range(9)]
     all_ = [
-        decided(issued_at=day[1], band="good"),
-        decided(issued_at=day[2], band="strong"),
-        decided(issued_at=day[3], action="withdraw"),
-        decided(issued_at=day[0], band="low"),
+        order(issued_at=day[1], band="good"),
+        order(issued_at=day[2], band="strong"),
+        order(issued_at=day[3], action="withdraw"),
+        order(issued_at=day[0], band="low"),
     ]
-    table = PIPELINE.new_table()
-    PIPELINE.step(table, records(PRAISE), START_MS)
-    for k in order:
-        PIPELINE.override(table, [all_[k]], START_MS + 4 * DAY_MS)
+    table = known()
+    for part in (places[:cut], places[cut:]):
+        step(table, *(all_[k] for k in part))
     assert PIPELINE.standing(table, KEY, START_MS + 4 * DAY_MS).override is None
-    PIPELINE.override(table, [decided(issued_at=day[4], band="low")], START_MS + 4 * DAY_MS)
+    step(table, order(issued_at=day[4], band="low"))
     held = PIPELINE.standing(table, KEY, START_MS + 4 * DAY_MS).override
     assert held is not None
     assert BANDS[held.band] == "low"
 
 
-def test_a_decision_about_nobody_is_handed_back() -> None:
-    """An unknown customer is not made up; known ones of the same run are served."""
+def test_a_repeated_or_older_command_publishes_nothing() -> None:
+    """It is counted as superseded; neither row nor score is written."""
+    table = known()
+    step(table, order())
+    effects = step(table, order(), order(issued_at=iso(START_MS), band="low"))
+    assert effects.outcomes == {("command", "superseded"): 2}
+    assert effects.scores == effects.changelog == []
+    assert effects.dead_letters == []
+
+
+def test_interactions_of_the_same_step_come_first() -> None:
+    """Whom they make known may be decided about, and the row is written once with all of it."""
     table = PIPELINE.new_table()
-    PIPELINE.step(table, records(PRAISE), START_MS)
-    stranger = (b"stranger", decided()[1])
-    effects, unknown = PIPELINE.override(table, [stranger, decided()], START_MS)
-    assert unknown == [b"stranger"]
+    effects = PIPELINE.step(table, records(PRAISE), START_MS + DAY_MS, commands=[order()])
+    scores = [decode_score(value) for _, value in effects.scores]
+    assert [(score.seq, score.override is not None) for score in scores] == [(1, False), (2, True)]
+    assert [key for key, _ in effects.changelog] == [KEY]
+    again = PIPELINE.new_table()
+    again.load([key for key, _ in effects.changelog], [value for _, value in effects.changelog])
+    assert PIPELINE.standing(again, KEY, START_MS + DAY_MS).override is not None
+
+
+BAD_COMMANDS: dict[str, tuple[str, FileRecord]] = {
+    "no value": ("empty_value", told(None)),
+    "torn": ("invalid_json", told(encode(command())[:-1])),
+    "another action": ("invalid_field", told(encode(command()).replace(b'"override"', b'"promote"'))),
+    "another band": ("invalid_field", told(encode(command()).replace(b'"good"', b'"best"'))),
+    "text for a time": ("invalid_field", told(encode(command()).replace(iso(START_MS).encode()[:4], b"now"))),
+    "no reason": ("invalid_field", told(encode(command()).replace(b'"our mistake"', b"null"))),
+    "no key": ("key_missing", told(encode(command()), None)),
+    "another's key": ("key_mismatch", told(encode(command()), b"c1")),
+    "too large": ("too_large", told(b" " * MAX_RECORD_BYTES + encode(command()))),
+    "before 1990": ("too_old", order(issued_at="1989-12-31T23:59:59Z")),
+    "would win for days": ("too_future", order(issued_at=iso(START_MS + 6 * DAY_MS))),
+    "a stranger": ("unknown_customer", told(encode(command(customer_id="x")), b"x")),
+    "about an alert": ("unsupported_action", order(action="acknowledge", rule_id="trust_low")),
+}
+
+
+@pytest.mark.parametrize("name", BAD_COMMANDS)
+def test_a_bad_command_becomes_a_dead_letter_with_its_cause(name: str) -> None:
+    """As it came, with cause and origin; a good one of the same step is applied; nobody is made up."""
+    cause, bad = BAD_COMMANDS[name]
+    table = known()
+    effects = step(table, bad, order())
+    [letter] = effects.dead_letters
+    assert (letter.key, letter.value) == (bad.key, bad.value)
+    said = dead_letter.said(letter.headers)
+    assert (said["cause"], said["topic"], said["offset"]) == (cause, "alert-commands", "41")
+    assert effects.causes == {cause: 1}
+    assert effects.outcomes == {("command", "invalid"): 1, ("command", "applied"): 1}
     assert len(effects.scores) == len(table) == 1
 
 
