@@ -162,7 +162,7 @@ def _print(found: Found, language: Language, top: int | None) -> None:
     output.say()
     _print_risk(found, language, top)
     output.say()
-    print_further(found.further)
+    print_further(found.further, language)
     output.say()
     if found.changes is not None:
         _print_changes(found, found.changes, language, top)

@@ -10,7 +10,9 @@ from stream.model.derived import LOYALTY
 from stream.model.surveys import Figure, figures
 from stream.pipeline.derive import CHANGE_DAYS, Derived
 
-__all__ = ["GROUPINGS", "Segment", "segments"]
+__all__ = ["GROUPINGS", "LIFECYCLES", "Segment", "segments"]
+
+LIFECYCLES = ("never bought", "new", "returning")
 
 
 def _segment(derived: Derived) -> list[str]:
@@ -28,8 +30,7 @@ def _channel(derived: Derived) -> list[str]:
 
 
 def _lifecycle(derived: Derived) -> list[str]:
-    names = ("never bought", "new", "returning")
-    return [names[min(days, 2)] for days in derived.purchase_days.tolist()]
+    return [LIFECYCLES[min(days, 2)] for days in derived.purchase_days.tolist()]
 
 
 GROUPINGS: dict[str, Callable[[Derived], list[str]]] = {

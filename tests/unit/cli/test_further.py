@@ -1,6 +1,7 @@
 """What follows from the scores, as `kizuna explain` and `kizuna replay --segments` print it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,18 @@ def test_explain_tells_what_follows(events: Path, capsys: pytest.CaptureFixture[
     assert (its["tickets_with_channel"], its["tickets_that_hopped"]) == (1, 1)
     assert [its[by] for by in GROUPINGS] == ["retail", "gold", "web", "returning"]
     lines = said(capsys, *common)
-    for words in ("trust moved", f"loyalty        {its['loyalty_type']}", "at risk", "nps", "1 of 1 tickets"):
+    for words in ("trust moved", f"loyalty        {its['loyalty_type']}", "at risk", "nps", "1 of 1 ticket"):
         assert words in lines
+
+
+def test_explain_says_it_in_japanese(events: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No English word is left in the Japanese lines, of a buyer and of who has neither tier nor value."""
+    for who in ("a", "b"):
+        told = said(capsys, "explain", who, "--events", str(events), "--at", AT, "--lang", "ja")
+        start = told.index("信頼の動き")
+        block = told[start : told.index("\n\n", start)]
+        assert "ロイヤルティ" in block
+        assert set(re.findall("[A-Za-z]{2,}", block)) <= {"EUR", "NPS"}
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
