@@ -4,15 +4,18 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from stream.cli import output
+from stream.cli.known import Known
 from stream.cli.languages import Language
 from stream.model.columns import currency_code
 from stream.model.derived import LOYALTY, NO_VALUE
 from stream.model.surveys import figures
-from stream.pipeline.derive import CHANGE_DAYS, Derived
-from stream.pipeline.segments import GROUPINGS, Segment
+from stream.pipeline.derive import CHANGE_DAYS, Derived, derive
+from stream.pipeline.segments import GROUPINGS, Segment, places
 
-__all__ = ["further", "print_further", "print_segments", "segment_json"]
+__all__ = ["further", "place", "print_further", "print_segments", "segment_json"]
 
 ABSENT = "-"
 
@@ -46,6 +49,22 @@ def further(derived: Derived, i: int = 0) -> dict[str, Any]:
     }
 
 
+def place(of: Known) -> dict[str, Any]:
+    """A file's customer's place among those of the own segment, ready for JSON; everybody is replayed."""
+    assert of.read_everybody is not None
+    table = of.read_everybody()
+    rows = table.live(0, table.n_rows)
+    among = places(derive(table, rows, of.time_ms, of.pipeline.parameters))
+    i = int(np.flatnonzero(rows == table.index[of.key])[0])
+    return {
+        "percentile_in_segment": {
+            "trust": _number(among.trust[i]),
+            "churn_risk": _number(among.churn_risk[i]),
+            "customers": int(among.customers[i]),
+        }
+    }
+
+
 def print_further(its: dict[str, Any], language: Language) -> None:
     """The same as lines."""
     for line in _lines(its, language):
@@ -67,6 +86,8 @@ def _lines(its: dict[str, Any], language: Language) -> Iterator[str]:
         lifecycle=phrases[f"lifecycle_{its['lifecycle']}"],
         tier=phrases[f"tier_{its['tier']}"],
     )
+    if "percentile_in_segment" in its:
+        yield _placed(its["segment"], its["percentile_in_segment"], language)
     if its["lifetime_value"] is None:
         yield say("no_value", reason=phrases[f"no_value_{its['value_absent']}"])
     else:
@@ -84,6 +105,17 @@ def _lines(its: dict[str, Any], language: Language) -> Iterator[str]:
         )
     if its["tickets_with_channel"]:
         yield say("channel_hops", hopped=its["tickets_that_hopped"], tickets=its["tickets_with_channel"])
+
+
+def _placed(segment: str, among: dict[str, Any], language: Language) -> str:
+    risk = among["churn_risk"]
+    return language.say(
+        "percentile",
+        trust=among["trust"],
+        risk=language.phrases["absent"] if risk is None else language.say("percent", percent=risk),
+        segment=language.phrases["segment_none"] if segment == "(none)" else segment,
+        customers=among["customers"],
+    )
 
 
 def segment_json(segment: Segment) -> dict[str, Any]:
