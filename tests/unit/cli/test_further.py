@@ -79,10 +79,7 @@ def test_explain_says_it_in_japanese(events: Path, capsys: pytest.CaptureFixture
 
 
 def test_explain_places_a_customer_in_its_segment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By hand: of three the places are 17, 50 and 83; others and the future do not count.
-
-    One who never bought has no place by churn risk.
-    """
+    """By hand: of three the places are 17, 50 and 83; others and the future do not count."""
     told = [step("survey", 50, who, instrument="nps", score=mark) for who, mark in MARKS.items()]
     told += [step("profile", 1, who, segment="retail") for who in "lmh"]
     told += [step("purchase", 40, who, amount=9, currency="EUR") for who in "lm"]
