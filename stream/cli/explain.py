@@ -11,7 +11,7 @@ import typer
 from stream.alerts.evaluate import open_rules
 from stream.alerts.rules import Rule
 from stream.cli import output
-from stream.cli.further import further, print_further
+from stream.cli.further import further, place, print_further
 from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
 from stream.cli.languages import Lang, Language
 from stream.cli.sentences import reason_words
@@ -71,6 +71,12 @@ def explain(
         int | None, typer.Option(min=1, help="Only so many reasons of each score.", show_default="all")
     ] = None,
     lang: Annotated[Lang, typer.Option(help="Language of the reasons.")] = Lang.EN,
+    percentile: Annotated[
+        bool,
+        typer.Option(
+            "--percentile", help="Also the place within the own segment; replays everybody of --events."
+        ),
+    ] = False,
     events: Events = None,
     params: Params = None,
     bootstrap: Bootstrap = None,
@@ -84,17 +90,21 @@ def explain(
 
     Example: kizuna explain cdnow-00001 --since 2026-11-01 --lang ja
     """
+    if percentile and events is None:
+        raise ConfigError(
+            "--percentile compares with everybody of a file", hint="name the file: --events events.jsonl"
+        )
     with known(
         customer, at=at, events=events, params=params, bootstrap=bootstrap, app_id=app_id
     ) as customer_known:
-        found = _look(customer_known, since)
+        found = _look(customer_known, since, percentile=percentile)
     if json:
         output.json_line(_as_json(found, lang.language))
     else:
         _print(found, lang.language, top)
 
 
-def _look(of: Known, since: str | None) -> Found:
+def _look(of: Known, since: str | None, *, percentile: bool) -> Found:
     explanation = of.pipeline.explain(of.table, of.key, of.time_ms)
     assert explanation is not None  # its row was just loaded
     _keys, scores = of.pipeline.scores(of.table, of.time_ms)
@@ -114,7 +124,8 @@ def _look(of: Known, since: str | None) -> Found:
         n_unreadable=of.n_unreadable,
         computed_band=BANDS[computed_bands(scores.trust_centi, of.pipeline.parameters.bands)[0]],
         standing=of.pipeline.standing(of.table, of.key, of.time_ms),
-        further=further(derive(of.table, np.array([of.row]), of.time_ms, of.pipeline.parameters)),
+        further=further(derive(of.table, np.array([of.row]), of.time_ms, of.pipeline.parameters))
+        | (place(of) if percentile else {}),
         since_ms=since_ms,
         changes=changed,
     )
@@ -162,7 +173,7 @@ def _print(found: Found, language: Language, top: int | None) -> None:
     output.say()
     _print_risk(found, language, top)
     output.say()
-    print_further(found.further)
+    print_further(found.further, language)
     output.say()
     if found.changes is not None:
         _print_changes(found, found.changes, language, top)

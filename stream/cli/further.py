@@ -1,19 +1,23 @@
 """What follows from both scores, as lines and as JSON: of one customer, and by group."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from stream.cli import output
+from stream.cli.known import Known
+from stream.cli.languages import Language
 from stream.model.columns import currency_code
 from stream.model.derived import LOYALTY, NO_VALUE
 from stream.model.surveys import figures
-from stream.pipeline.derive import CHANGE_DAYS, Derived
-from stream.pipeline.segments import GROUPINGS, Segment
+from stream.pipeline.derive import CHANGE_DAYS, Derived, derive
+from stream.pipeline.segments import GROUPINGS, Segment, places
 
-__all__ = ["further", "print_further", "print_segments", "segment_json"]
+__all__ = ["further", "place", "print_further", "print_segments", "segment_json"]
 
 ABSENT = "-"
-UNIT = {"nps": "", "csat": " %", "ces1": " of 5, low is good", "ces2": " of 7"}
 
 
 def further(derived: Derived, i: int = 0) -> dict[str, Any]:
@@ -45,31 +49,73 @@ def further(derived: Derived, i: int = 0) -> dict[str, Any]:
     }
 
 
-def print_further(its: dict[str, Any]) -> None:
+def place(of: Known) -> dict[str, Any]:
+    """A file's customer's place among those of the own segment, ready for JSON; everybody is replayed."""
+    assert of.read_everybody is not None
+    table = of.read_everybody()
+    rows = table.live(0, table.n_rows)
+    among = places(derive(table, rows, of.time_ms, of.pipeline.parameters))
+    i = int(np.flatnonzero(rows == table.index[of.key])[0])
+    return {
+        "percentile_in_segment": {
+            "trust": _number(among.trust[i]),
+            "churn_risk": _number(among.churn_risk[i]),
+            "customers": int(among.customers[i]),
+        }
+    }
+
+
+def print_further(its: dict[str, Any], language: Language) -> None:
     """The same as lines."""
-    moved = ", ".join(f"{_signed(its[f'trust_change_{days}d'])} in {days} days" for days in CHANGE_DAYS)
-    output.say(f"trust moved    {moved}")
-    active = "" if its["p_active"] is None else f" (P(active) {its['p_active']:.2f})"
-    output.say(
-        f"loyalty        {its['loyalty_type'] or ABSENT}{active}, {its['lifecycle']}, tier {its['tier']}"
+    for line in _lines(its, language):
+        output.say(line)
+
+
+def _lines(its: dict[str, Any], language: Language) -> Iterator[str]:
+    say, phrases = language.say, language.phrases
+    moved = (
+        ABSENT if its[name] is None else say("trust_moved_by", change=its[name], days=days)
+        for days in CHANGE_DAYS
+        for name in [f"trust_change_{days}d"]
     )
+    yield say("trust_moved", changes=language.comma.join(moved))
+    kind = ABSENT if its["loyalty_type"] is None else phrases[f"loyalty_{its['loyalty_type']}"]
+    yield say(
+        "loyalty",
+        kind=kind if its["p_active"] is None else f"{kind} {say('p_active', p=its['p_active'])}",
+        lifecycle=phrases[f"lifecycle_{its['lifecycle']}"],
+        tier=phrases[f"tier_{its['tier']}"],
+    )
+    if "percentile_in_segment" in its:
+        yield _placed(its["segment"], its["percentile_in_segment"], language)
     if its["lifetime_value"] is None:
-        output.say(f"value          {ABSENT} ({its['value_absent']})")
+        yield say("no_value", reason=phrases[f"no_value_{its['value_absent']}"])
     else:
-        worth, risk = its["lifetime_value"], its["value_at_risk"]
-        output.say(f"value          {worth:,.2f} {its['currency']}, of which {risk:,.2f} at risk")
+        yield say("value", worth=its["lifetime_value"], risk=its["value_at_risk"], currency=its["currency"])
     for name, one in its["surveys"].items():
         if one["answers"]:
-            output.say(
-                f"{name:<14} {_figure(one['value'], one['standard_error'])}{UNIT[name]} (n {one['answers']})"
-            )
+            figure = _figure(one["value"], one["standard_error"])
+            yield say(f"survey_{name}", figure=figure, n=one["answers"])
     if its["low_answers"]:
-        said = (
-            f"{its['low_answers_acted_on']} acted on, {its['low_answers_waiting']} still within the due time"
+        yield say(
+            "low_answers",
+            low=its["low_answers"],
+            acted=its["low_answers_acted_on"],
+            waiting=its["low_answers_waiting"],
         )
-        output.say(f"low answers    {its['low_answers']}: {said}")
     if its["tickets_with_channel"]:
-        output.say(f"channel hops   {its['tickets_that_hopped']} of {its['tickets_with_channel']} tickets")
+        yield say("channel_hops", hopped=its["tickets_that_hopped"], tickets=its["tickets_with_channel"])
+
+
+def _placed(segment: str, among: dict[str, Any], language: Language) -> str:
+    risk = among["churn_risk"]
+    return language.say(
+        "percentile",
+        trust=among["trust"],
+        risk=language.phrases["absent"] if risk is None else language.say("percent", percent=risk),
+        segment=language.phrases["segment_none"] if segment == "(none)" else segment,
+        customers=among["customers"],
+    )
 
 
 def segment_json(segment: Segment) -> dict[str, Any]:

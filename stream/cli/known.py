@@ -61,6 +61,7 @@ class Known:
         read_records: reads the customer's interactions, event time as `timestamp`, of a file up to `time_ms`.
         read_published: reads the customer's published scores, oldest first; empty for a file.
         n_unreadable: lines of the file that are nobody's.
+        read_everybody: replays the whole file up to `time_ms`; None for Kafka's.
     """
 
     customer: str
@@ -70,6 +71,7 @@ class Known:
     read_records: Callable[[], list[FileRecord]]
     read_published: Callable[[], list[ScoreV1]]
     n_unreadable: int = 0
+    read_everybody: Callable[[], CustomerTable] | None = None
     _records: list[FileRecord] | None = field(default=None, repr=False)
 
     @property
@@ -144,7 +146,13 @@ def _from_file(pipeline: Pipeline, customer: str, at: str | None, path: Path) ->
         read_records=lambda: [record for record in past.records if record.timestamp <= time_ms],
         read_published=list,
         n_unreadable=past.n_unreadable,
+        read_everybody=partial(_everybody, pipeline, path, time_ms, wall_ms),
     )
+
+
+def _everybody(pipeline: Pipeline, path: Path, time_ms: int, wall_ms: int) -> CustomerTable:
+    with output.progress() as report:
+        return state_at(pipeline, _told(history.read(path), report), time_ms, wall_ms)
 
 
 def _told(records: Iterator[FileRecord], report: output.Report) -> Iterator[FileRecord]:

@@ -4,7 +4,7 @@ A customer's scores depend on nobody else's events, so replaying the own records
 (tested), in milliseconds instead of minutes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stream.offline.history import NO_TIME
@@ -64,18 +64,18 @@ def as_file_record(record: Record, now_ms: int) -> FileRecord:
     )
 
 
-def state_at(pipeline: Pipeline, records: Sequence[FileRecord], until_ms: int, now_ms: int) -> CustomerTable:
-    """The customer's state made by what had happened up to a time; empty if nothing had.
+def state_at(pipeline: Pipeline, records: Iterable[FileRecord], until_ms: int, now_ms: int) -> CustomerTable:
+    """The state of whose records they are, made by what had happened up to a time; empty if nothing had.
 
     Args:
         pipeline: parameters and rules; silence is scored at the times at which it was silent.
-        records: the customer's own.
+        records: one customer's own, or everybody's.
         until_ms: later events are left out.
         now_ms: wall time, for the limit on events ahead of it.
 
     Raises:
         ConfigError: the time is later than any event may be.
     """
-    dated = [record for record in records if record.timestamp != NO_TIME]
+    dated = (record for record in records if record.timestamp != NO_TIME)
     clocked = Pipeline(pipeline.parameters, pipeline.rules, clock="event")
     return replay(clocked, dated, now_ms=now_ms, until_ms=until_ms).table

@@ -256,7 +256,8 @@ def _layer(
     if found.rfm is None:
         warnings.append(
             f"the horizon of {horizon_days} days is longer than the {found.layer.history_days} days of "
-            "history: the risk is extrapolated, and its recency and age half is left out"
+            "history: the risk is extrapolated, and its recency and age half is left out; shorten "
+            f"--horizon-days to {found.layer.history_days}, or learn from a longer history"
         )
     odd = [window for window in found.windows if window.models.why]
     if odd:

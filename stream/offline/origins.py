@@ -92,7 +92,8 @@ def plan(timeline: Timeline, origin: Origin, horizon_days: int, folds: int) -> t
     if known_days * STILL_AS_LONG < horizon_days:
         warnings.append(
             f"the horizon of {horizon_days} days is longer than the {known_days:.0f} days known before the "
-            "origin: what is learnt there is extrapolated"
+            "origin: what is learnt there is extrapolated; shorten --horizon-days to "
+            f"{max(int(known_days), 1)}, or give a later origin"
         )
     origins = [origin.back(horizon_days * fold) for fold in range(folds)]
     kept = [each for each in origins if each.known_ms > first_ms]

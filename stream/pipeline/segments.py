@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.model.columns import CHANNELS, TIERS, Floats, Ints, currency_code
-from stream.model.derived import LOYALTY
+from stream.model.derived import LOYALTY, percentile
 from stream.model.surveys import Figure, figures
 from stream.pipeline.derive import CHANGE_DAYS, Derived
 
-__all__ = ["GROUPINGS", "Segment", "segments"]
+__all__ = ["GROUPINGS", "LIFECYCLES", "Places", "Segment", "places", "segments"]
+
+LIFECYCLES = ("never bought", "new", "returning")
 
 
 def _segment(derived: Derived) -> list[str]:
@@ -28,8 +30,7 @@ def _channel(derived: Derived) -> list[str]:
 
 
 def _lifecycle(derived: Derived) -> list[str]:
-    names = ("never bought", "new", "returning")
-    return [names[min(days, 2)] for days in derived.purchase_days.tolist()]
+    return [LIFECYCLES[min(days, 2)] for days in derived.purchase_days.tolist()]
 
 
 GROUPINGS: dict[str, Callable[[Derived], list[str]]] = {
@@ -68,6 +69,30 @@ class Segment:
     tickets: tuple[int, int]
     loyalty: dict[str, int]
     value: dict[str, tuple[int, float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where each of n customers stands in the own group; arrays (n,).
+
+    Attributes:
+        trust: percentile of trust, 0-100: the share of the group with less, ties counting half.
+        churn_risk: the same of the churn risk, of those who have one; nan for the others.
+        customers: of the group, the customer among them.
+    """
+
+    trust: Floats
+    churn_risk: Floats
+    customers: Ints
+
+
+def places(derived: Derived, by: str = "segment") -> Places:
+    """Each customer's percentile within its group of one of `GROUPINGS`."""
+    _names, group, size = np.unique(np.array(GROUPINGS[by](derived)), return_inverse=True, return_counts=True)
+    scores = derived.scores
+    return Places(
+        percentile(scores.trust.trust, group), percentile(scores.risk.churn_risk, group), size[group]
+    )
 
 
 def segments(derived: Derived, by: str = "segment") -> list[Segment]:

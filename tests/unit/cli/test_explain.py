@@ -13,15 +13,19 @@ from typing import Any
 import pytest
 
 from schemas.codec import encode
+from schemas.interaction import SCALES
 from stream.cli.languages import ENGLISH, JAPANESE, LANGUAGES, Lang, Language
 from stream.cli.main import run
 from stream.cli.sentences import action_words, reason_words
+from stream.model.columns import TIERS
+from stream.model.derived import LOYALTY, NO_VALUE
 from stream.model.evidence import DIMENSION_OF
 from stream.model.override import BANDS, EXCEPTIONS
 from stream.model.risk import TERMS
 from stream.model.trust import ALL_CAUSES
 from stream.offline.generate import generate
 from stream.pipeline.actions import CODES, Action
+from stream.pipeline.segments import LIFECYCLES
 
 ROOT = Path(__file__).resolve().parents[3]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_")}
@@ -183,6 +187,13 @@ def test_every_code_has_words_in_every_language(language: Language) -> None:
     assert set(language.phrases) >= {f"band_{band}" for band in BANDS}
     assert set(language.phrases) >= {f"exception_{event}" for event in EXCEPTIONS}
     assert set(language.phrases) >= {*DIMENSION_OF.values()}
+    assert set(language.phrases) >= {
+        *(f"loyalty_{kind}" for kind in LOYALTY),
+        *(f"lifecycle_{name}" for name in LIFECYCLES),
+        *(f"tier_{name}" for name in ("(none)", *TIERS)),
+        *(f"no_value_{reason}" for reason in NO_VALUE if reason),
+        *(f"survey_{name}" for name in SCALES),
+    }
     assert set(language.numbers) == set(ENGLISH.numbers)
     assert all(all(pair) for table in (language.trust, language.churn) for pair in table.values())
     assert all([*language.actions.values(), *language.phrases.values()])
@@ -204,7 +215,7 @@ def _places(text: str | tuple[str, ...]) -> list[set[str]]:
 def test_japanese_is_japanese() -> None:
     """No phrase was left in English, but for names that are the same everywhere."""
     same = [name for name, text in JAPANESE.phrases.items() if text.isascii()]
-    assert same == ["from_to", "goal_rule", "risk_moved"]
+    assert same == ["percent", "from_to", "goal_rule", "risk_moved"]
     assert not any(text.isascii() for pair in JAPANESE.churn.values() for text in pair)
     assert {str(lang) for lang in Lang} == set(LANGUAGES)
 

@@ -1,6 +1,7 @@
 """What follows from the scores, as `kizuna explain` and `kizuna replay --segments` print it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ HISTORY = [
 ]
 
 
+MARKS = {"l": 2, "m": 6, "h": 9, "o": 0}
+"""Customer -> answer to the NPS question; `o` is of no segment."""
+
+
 @pytest.fixture
 def events(tmp_path: Path) -> Path:
     path = tmp_path / "events.jsonl"
@@ -59,8 +64,46 @@ def test_explain_tells_what_follows(events: Path, capsys: pytest.CaptureFixture[
     assert (its["tickets_with_channel"], its["tickets_that_hopped"]) == (1, 1)
     assert [its[by] for by in GROUPINGS] == ["retail", "gold", "web", "returning"]
     lines = said(capsys, *common)
-    for words in ("trust moved", f"loyalty        {its['loyalty_type']}", "at risk", "nps", "1 of 1 tickets"):
+    for words in ("trust moved", f"loyalty        {its['loyalty_type']}", "at risk", "nps", "1 of 1 ticket"):
         assert words in lines
+
+
+def test_explain_says_it_in_japanese(events: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No English word is left in the Japanese lines, of a buyer and of who has neither tier nor value."""
+    for who in ("a", "b"):
+        told = said(capsys, "explain", who, "--events", str(events), "--at", AT, "--lang", "ja")
+        start = told.index("信頼の動き")
+        block = told[start : told.index("\n\n", start)]
+        assert "ロイヤルティ" in block
+        assert set(re.findall("[A-Za-z]{2,}", block)) <= {"EUR", "NPS"}
+
+
+def test_explain_places_a_customer_in_its_segment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By hand: of three the places are 17, 50 and 83; others and the future do not count."""
+    told = [step("survey", 50, who, instrument="nps", score=mark) for who, mark in MARKS.items()]
+    told += [step("profile", 1, who, segment="retail") for who in "lmh"]
+    told += [step("purchase", 40, who, amount=9, currency="EUR") for who in "lm"]
+    told += [
+        step("survey", 200, "l", instrument="nps", score=10),
+        step("profile", 200, "o", segment="retail"),
+    ]
+    path = tmp_path / "events.jsonl"
+    path.write_text("\n".join(map(json.dumps, told)) + "\n")
+    found = {}
+    for who in MARKS:
+        common = ("explain", who, "--events", str(path), "--at", AT, "--percentile")
+        its = json.loads(said(capsys, *common, "--json").splitlines()[-1])["derived"]["percentile_in_segment"]
+        found[who] = (round(its["trust"]), its["churn_risk"], its["customers"])
+    assert found == {"l": (17, 75.0, 3), "m": (50, 25.0, 3), "h": (83, None, 3), "o": (50, None, 1)}
+    assert "percentile     trust 17, risk 75, of 3 in segment retail" in said(
+        capsys, "explain", "l", "--events", str(path), "--at", AT, "--percentile"
+    )
+
+
+def test_a_place_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kafka's customer is refused with the next step, before Kafka is asked."""
+    assert run(["explain", "a", "--percentile"]) == 2
+    assert "--events" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("by", GROUPINGS)

@@ -198,6 +198,7 @@ def test_horizon_longer_than_the_history_is_extrapolated() -> None:
     assert layer.extrapolated
     assert layer.coefficient.age == layer.coefficient.amount == 0.0
     assert says(found, "longer than the 365 days of history")
+    assert says(found, "shorten --horizon-days to 365")
 
 
 def test_later_purchases_change_nothing() -> None:

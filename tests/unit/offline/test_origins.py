@@ -60,6 +60,7 @@ def test_a_horizon_longer_than_the_past_is_told() -> None:
     """What is learnt from shorter windows is called extrapolated."""
     _origins, warnings = plan(DATA, _origin(60), 100, 1)
     assert "longer than the 51 days known" in warnings[0]
+    assert "shorten --horizon-days to 50, or give a later origin" in warnings[0]
 
 
 def test_a_file_in_which_nobody_can_leave_is_no_backtest() -> None:
