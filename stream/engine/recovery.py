@@ -49,8 +49,9 @@ class BatchRecovery(Recovery):
         app, consumer = self.app, self.app.consumer
         sources = set(app.engine.names.sources)
         assignment = {tp for tp in consumer.assignment() if tp.topic in sources}
-        gone = sorted(source for source in sources if not consumer.topic_partitions(source))
-        if gone:  # `shape.py` stops the worker with the reason: deleted for good, or created anew
+        absent = sources - {tp.topic for tp in assignment}
+        gone = sorted(source for source in absent if not consumer.topic_partitions(source))
+        if assignment and gone:  # `shape.py` stops the worker and says whether it was created anew
             self.log.error("topics are not there, nothing is processed: %s", ", ".join(gone))
             assignment = set()
         numbers = _co_partitioned(assignment, sources, app.engine.n_partitions)
