@@ -91,6 +91,40 @@ METRICS: Final[tuple[Declaration, ...]] = (
         "loop_lag_s",
         "Longest stall of the event loop in the last second.",
     ),
+    Declaration(
+        "kizuna_calibration_customers",
+        "gauge",
+        "calibration_customers",
+        "Customers judged on the purchase part of their risk a horizon ago, by its upper bound.",
+        ("partition", "risk"),
+    ),
+    Declaration(
+        "kizuna_calibration_foretold",
+        "gauge",
+        "calibration_foretold",
+        "Sum of their risks: how many were to leave.",
+        ("partition", "risk"),
+    ),
+    Declaration(
+        "kizuna_calibration_left",
+        "gauge",
+        "calibration_left",
+        "How many did not buy within the horizon.",
+        ("partition", "risk"),
+    ),
+    Declaration(
+        "kizuna_calibration",
+        "gauge",
+        "calibration",
+        "AUC, Brier score and calibration error of this worker's judged customers; do not sum.",
+        ("measure",),
+    ),
+    Declaration(
+        "kizuna_calibration_drifted",
+        "gauge",
+        "calibration_drifted",
+        "1 if foretold and left differ by more than .05 and chance: fit the model anew.",
+    ),
     Declaration("kizuna_build_info", "gauge", "build", "Always 1.", ("version", "model_version")),
 )
 
@@ -158,6 +192,11 @@ class Metrics:
         self.lost_records = 0
         self.orphans = 0
         self.loop_lag_s = 0.0
+        self.calibration_customers: dict[tuple[str, str], float] = {}
+        self.calibration_foretold: dict[tuple[str, str], float] = {}
+        self.calibration_left: dict[tuple[str, str], float] = {}
+        self.calibration: dict[str, float] = {}
+        self.calibration_drifted = 0
         self.build = {(version, model_version): 1}
         self.ready = False
         self.loop_seen_s = monotonic()  # when the event loop last turned

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from stream.model.drift import Sums
 from stream.pipeline import Effects
 
 __all__ = ["Pipeline", "Table"]
@@ -63,4 +64,8 @@ class Pipeline(Protocol):
 
     def bands(self, table: Any, start: int, stop: int, /) -> Mapping[tuple[str, str], int]:
         """Customers of the rows [start, stop) by (score, band)."""
+        ...
+
+    def outcomes(self, table: Any, start: int, stop: int, /) -> Sums:
+        """What came of the risk a horizon ago, of the rows [start, stop); sums that add up."""
         ...

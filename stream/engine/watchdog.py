@@ -18,6 +18,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from stream.clock import now_ms
 from stream.config import Settings
+from stream.engine.calibration import expose, judge
 from stream.engine.contract import Pipeline
 from stream.engine.damage import MARK
 from stream.engine.partition import Partition
@@ -34,6 +35,7 @@ GROUP_EVERY_S = 3
 BANDS_EVERY_S = 15
 BANDS_ROWS = 20_000
 BANDS_REST_S = 0.005
+OUTCOMES_AFTER_S, OUTCOMES_EVERY_S = 10, 60  # a pass costs about half of what a sweep does
 MAX_STALLS = 2
 ANSWERS_EVERY_S = 10
 DEAF_AFTER_S = 30.0
@@ -59,6 +61,8 @@ async def watch(app: Any, settings: Settings, pipeline: Pipeline, metrics: Metri
             await _fail_if_deaf(app, settings)
         if second % BANDS_EVERY_S == 0 or second == 1:
             metrics.customers = await _bands(app, pipeline)
+        if second % OUTCOMES_EVERY_S == OUTCOMES_AFTER_S:
+            expose(metrics, await judge(app, pipeline))
         if second % GROUP_EVERY_S == 0:
             await _commit_group(app)
 

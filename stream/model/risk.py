@@ -33,6 +33,7 @@ __all__ = [
     "churn_risk",
     "contract_facts",
     "days_since_1990",
+    "purchase_terms",
     "service_features",
 ]
 
@@ -131,7 +132,14 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     terms = np.zeros((n, len(TERMS)))
     buys = (facts.purchase_days > 0) & ~facts.contractual
     if buys.any():
-        terms[buys, PURCHASE] = _purchase_terms(facts, buys, now_ms, parameters.churn)
+        terms[buys, PURCHASE] = purchase_terms(
+            facts.purchase_days[buys],
+            facts.first_day[buys],
+            facts.last_day[buys],
+            facts.amount_e4[buys],
+            now_ms,
+            parameters.churn,
+        )
     contract = parameters.churn.contract
     if contract is None:
         terms[:, CONTRACT] = parameters.risk.subscription_base * facts.contractual
@@ -151,14 +159,19 @@ def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Paramet
     return RiskScores(churn_risk=risk, contributions=terms)
 
 
-def _purchase_terms(facts: RiskFacts, buys: Bools, now_ms: int, churn: Churn) -> Floats:
-    """Newcomer, average, frequency, silence, age, amount; (n who buy, 6)."""
-    first, days = facts.first_day[buys], facts.purchase_days[buys].astype(np.float64)
-    x, t_x = days - 1.0, facts.last_day[buys] - first
-    age = np.maximum(days_since_1990(now_ms) - first, t_x)
+def purchase_terms(
+    purchase_days: Ints, first_day: Floats, last_day: Floats, amount_e4: Ints, now_ms: int, churn: Churn
+) -> Floats:
+    """Newcomer, average, frequency, silence, age, amount, in log-odds; (n, 6).
+
+    The first four are those of `RiskFacts`, of n customers who have bought.
+    """
+    days = purchase_days.astype(np.float64)
+    x, t_x = days - 1.0, last_day - first_day
+    age = np.maximum(days_since_1990(now_ms) - first_day, t_x)
     terms = np.zeros((len(x), 6))
     if churn.layer is not None:
-        amount = facts.amount_e4[buys] / (days * 10_000.0)
+        amount = amount_e4 / (days * 10_000.0)
         terms[:, 1:] = log_odds_terms(x, t_x, age, amount, churn.layer, churn.mbg)
         return terms
     horizon, nothing = churn.horizon_days / WEEK, np.zeros(1)

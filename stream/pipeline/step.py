@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stream.alerts.evaluate import State, Transition, Values, evaluate
 from stream.alerts.rules import Rules
 from stream.model.columns import MS_PER_DAY, Ints
+from stream.model.drift import Sums
 from stream.model.explain import Explanation, explain, observations
 from stream.model.override import Standing, standing
 from stream.model.parameters import Parameters
@@ -26,6 +27,7 @@ from stream.pipeline.decisions import COMMAND, decisions
 from stream.pipeline.decode import Decoded, decode, refuse, type_name
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import encode_alert, encode_scores
+from stream.pipeline.outcomes import outcomes
 from stream.pipeline.reasons import top_reasons
 from stream.pipeline.record import Record
 from stream.state.apply import apply
@@ -242,6 +244,10 @@ class Pipeline:
         store = take(table.rows, rows)
         self._encode(table.key_list(rows), store, known, scores, [], now_ms, effects, standings)
         return [value for _, value in effects.scores]
+
+    def outcomes(self, table: CustomerTable, start: int, stop: int) -> Sums:
+        """What came of the purchase part of the risk a horizon ago, of the rows [start, stop)."""
+        return outcomes(table, table.live(start, min(stop, table.n_rows)), self.parameters)
 
     def bands(self, table: CustomerTable, start: int, stop: int) -> dict[tuple[str, str], int]:
         """Customers of the rows [start, stop) by (score, band) as last published; bands of a fifth."""

@@ -12,6 +12,7 @@ from stream.bootstrap import run_worker
 from stream.config import load
 from stream.engine.contract import Table
 from stream.errors import KizunaError
+from stream.model.drift import Sums
 from stream.pipeline import Effects
 from stream.pipeline.decode import decode
 
@@ -59,6 +60,9 @@ class NullPipeline:
 
     def bands(self, _table: NoTable, _start: int, _stop: int) -> Mapping[tuple[str, str], int]:
         return {}
+
+    def outcomes(self, _table: NoTable, _start: int, _stop: int) -> Sums:
+        return Sums.zero()
 
 
 if __name__ == "__main__":

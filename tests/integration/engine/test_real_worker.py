@@ -137,6 +137,25 @@ async def test_a_backlog_breaks_no_promise_that_is_kept_further_on_in_it(
     assert await read_topic(settings, "alert-log") == []
 
 
+async def test_what_came_of_the_risk_a_horizon_ago_is_a_metric(settings: Settings, log: Path) -> None:
+    """Buyers of last year: half of them came back within the horizon, and one buyer is of today."""
+    old, back = (NOW - timedelta(days=days) for days in (400, 60))
+    async with open_feed(settings) as feed:
+        for number in range(40):
+            key = b"c%d" % number
+            await feed.send(key, purchase(key.decode(), 2 * number, occurred_at=old.isoformat()))
+            if number % 2:
+                await feed.send(key, purchase(key.decode(), 2 * number + 1, occurred_at=back.isoformat()))
+        for number in range(40):  # so that every partition's clock is of today
+            await feed.send(b"new%d" % number, purchase(f"new{number}", 100 + number))
+    with WorkerProcess(settings, log, REAL) as worker:
+        await asyncio.to_thread(worker.wait_metric, "kizuna_calibration_customers", 40, 150)
+        assert worker.metric("kizuna_calibration_customers") == 40
+        assert worker.metric("kizuna_calibration_left") == 20
+        assert 0 < worker.metric("kizuna_calibration_foretold") < 40
+        assert await asyncio.to_thread(worker.stop) == 0
+
+
 async def test_a_real_prometheus_scrapes_the_worker(settings: Settings, log: Path, tmp_path: Path) -> None:
     """Debian's Prometheus, told by the shipped file, reads /metrics and knows what was scored."""
     prometheus = shutil.which("prometheus")

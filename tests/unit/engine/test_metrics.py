@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream.engine.calibration import expose
 from stream.engine.status import StatusServer
 from stream.errors import ConfigError
 from stream.metrics import METRICS, Histogram, Metrics
+from stream.model.drift import Sums
 from stream.pipeline import Effects
 
 
@@ -32,6 +34,7 @@ def metrics() -> Metrics:
     metrics.lag_records = {"0": 7.0}
     metrics.lag_seconds = {"0": 0.5}
     metrics.resets["ProducerFenced"] += 1
+    expose(metrics, {0: Sums.of(np.array([0.31, 0.33, 0.9]), np.array([False, True, True]))})
     return metrics
 
 
@@ -121,3 +124,13 @@ def _status(url: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_calibration_is_exposed_by_partition_and_bin_and_replaced_whole(metrics: Metrics) -> None:
+    """What a lost partition had is gone; figures that nobody can know are left out, not zero."""
+    assert 'kizuna_calibration_customers{partition="0",risk="0.35"} 2.0' in text(metrics)
+    assert 'kizuna_calibration_left{partition="0",risk="0.35"} 1.0' in text(metrics)
+    assert 'kizuna_calibration{measure="auc"} 0.75' in text(metrics)
+    expose(metrics, {1: Sums.zero()})
+    assert "kizuna_calibration_customers{" not in text(metrics)
+    assert "measure=" not in text(metrics)
