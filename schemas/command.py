@@ -16,7 +16,8 @@ class CommandV1(Struct, frozen=True, gc=False, kw_only=True):
     """One action on the alert of one customer and rule, or on the customer's band.
 
     Idempotent by `command_id`. When `expected_seq` is given and the alert has moved on, the command is
-    refused aloud instead of applied to what its author did not see. `override` shows `band` instead of the
+    refused aloud instead of applied to what its author did not see. `note` says something (`reason`) and
+    changes nothing else. `override` shows `band` instead of the
     computed one until a time; `withdraw` ends what was overridden before it. Of several the latest
     `issued_at` counts, in whatever order they arrive.
     """
@@ -24,7 +25,7 @@ class CommandV1(Struct, frozen=True, gc=False, kw_only=True):
     command_id: Id
     customer_id: CustomerId
     rule_id: Label | None = None
-    action: Literal["acknowledge", "assign", "snooze", "resolve", "override", "withdraw"]
+    action: Literal["acknowledge", "assign", "snooze", "resolve", "note", "override", "withdraw"]
     expected_seq: Count | None = None
     issued_at: Time
     issued_by: Id
@@ -45,6 +46,8 @@ class CommandV1(Struct, frozen=True, gc=False, kw_only=True):
                 raise ValueError("`until` is not after `issued_at`")
         elif self.action != "withdraw" and self.rule_id is None:
             raise ValueError("`rule_id` is required when `action` is about an alert")
+        if self.action == "note" and not self.reason:
+            raise ValueError("`reason` is required when `action` is note")
         if self.action == "snooze" and self.until is None:
             raise ValueError("`until` is required when `action` is snooze")
         if self.action == "assign" and self.assignee is None:

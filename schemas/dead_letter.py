@@ -21,6 +21,10 @@ Cause = Literal[
     "too_future",
     "unknown_customer",
     "unsupported_action",
+    "unknown_alert",
+    "stale_command",
+    "not_open",
+    "forged_author",
 ]
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 

@@ -33,6 +33,7 @@ BEYOND_JSON_SCHEMA = {
     "command.invalid_field.assign-without-assignee",
     "command.invalid_field.override-ends-before-it-begins",
     "command.invalid_field.override-without-end",
+    "command.invalid_field.note-without-text",
     "command.invalid_field.override-without-reason",
     "command.invalid_field.rule-id-missing",
     "command.invalid_field.snooze-without-until",

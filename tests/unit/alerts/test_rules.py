@@ -29,8 +29,8 @@ def line_of(text: str) -> int:
 FAULTS: dict[str, tuple[str, str, int | None, str]] = {
     "syntax": ("open = 20.0", "open = ", None, ""),
     "not a number": ("open = 20.0", 'open = "low"', SECOND, "Expected `float`"),
-    "nan": ("open = 20.0", "open = nan", SECOND, ">= 0"),
-    "out of range": ("open = 20.0", "open = -1.0", SECOND, ">= 0"),
+    "nan": ("open = 20.0", "open = nan", SECOND, ">="),
+    "out of range": ("open = 20.0", "open = -1.0", SECOND, "from 0 to 100"),
     "unknown kind": (
         'id = "churn_risk_high"\nkind = "churn_risk_above"',
         'id = "x"\nkind = "y"',
@@ -45,7 +45,7 @@ FAULTS: dict[str, tuple[str, str, int | None, str]] = {
     "same id twice": ('id = "trust_critical"', 'id = "trust_low"', SECOND, "occurs twice"),
     "thresholds crossed": ("clear = 35.0", "clear = 15.0", SECOND, "must be above open"),
     "risk thresholds crossed": ("clear = 0.75", "clear = 0.9", THIRD, "must be below open"),
-    "risk in percent": ("open = 0.85", "open = 85.0", THIRD, "probability"),
+    "risk in percent": ("open = 0.85", "open = 85.0", THIRD, "from 0 to 1 "),
     "negative hold": ("due_hours = 72", "hold_hours = -1.0", THIRD, ">= 0"),
 }
 
