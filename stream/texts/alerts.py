@@ -35,7 +35,7 @@ def alert_title(alert: AlertV1, language: Language = ENGLISH, who: str | None = 
 
 
 def alert_lines(alert: AlertV1, language: Language = ENGLISH) -> list[str]:
-    """What happened, what people said, why, where it leads, what to do; the customer's id is in none of them."""
+    """What happened, what people said, why, where it leads, what to do; without the customer's id."""
     return [
         *_happened(alert, language),
         *(language.say("why", reason=_reason(each, language)) for each in _against(alert)),
@@ -138,13 +138,17 @@ def _to_do(alert: AlertV1, language: Language) -> list[str]:
         lines = [language.say("do", play=words, owner=owner, time=_time(due_at, language))]
     if action is not None and action.what_if is not None:
         found = action.what_if
-        said = [
-            language.fill(language.actions.get(each, each), about=about or language.phrases["unnamed"])
-            for each, about in zip(found.actions, found.about, strict=True)
-        ]
+        about = [*found.about, *[None] * len(found.actions)]
+        said = [_step(code, name, language) for code, name in zip(found.actions, about, strict=False)]
         actions = language.phrases["and"].join(said)
         lines.append(language.say("enough_at_once", actions=actions, effort=found.effort_minutes))
     return lines
+
+
+def _step(code: str, about: str | None, language: Language) -> str:
+    if code not in language.actions:
+        return code
+    return language.fill(language.actions[code], about=about or language.phrases["unnamed"])
 
 
 def _time(time: datetime, language: Language) -> str:
