@@ -55,6 +55,10 @@ class Pipeline:
         self.sweep_every_ms = parameters.publication.event_clock_sweep_days * MS_PER_DAY
         self._versions = (rules.version, self.model_version)
 
+    def trial(self) -> "Pipeline":
+        """The same model with the wall's clock and without alerts: for what-if, on copies of rows."""
+        return Pipeline(self.parameters, Rules())
+
     def new_table(self) -> CustomerTable:
         """An empty partition."""
         return CustomerTable(self.statistics)
@@ -87,7 +91,7 @@ class Pipeline:
                 dirty.append(
                     self._publish(table, table.live(0, table.n_rows), sweep_ms, effects, everything=False)
                 )
-            part = Decoded(decoded.events[start:stop], decoded.keys[start:stop], decoded.times_ms[start:stop])
+            part = decoded.part(start, stop)
             if not len(part.events):
                 continue
             touched, accepted = apply(table, columns(part), self.parameters)
