@@ -1,7 +1,7 @@
 """Which of the alerts that would open are held back: too many for people, or doubt about the data.
 
 Conventions:
-    One `Storm` per partition: plain counts, kept beside the position, so that a restart begins no budget anew.
+    One `Storm` per partition: plain counts, kept beside the position: a restart begins no budget anew.
     Reasons are those of the contract (`schemas.alert.Suppressed`), as numbers from 1; 0 lets an alert open.
 """
 

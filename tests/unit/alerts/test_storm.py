@@ -47,7 +47,8 @@ def gate(
 
 
 def reasons(of: Gate, n: int, *, released: bool = False, rule: rules.Rule = RULE) -> list[int]:
-    return of(rule, np.arange(n), released=released).tolist()
+    found: list[int] = of(rule, np.arange(n), released=released).tolist()
+    return found
 
 
 def test_budget_of_a_minute_opens_the_most_worth_first() -> None:
@@ -112,7 +113,8 @@ def test_what_is_held_back_already_does_not_cross_again() -> None:
     for minute in range(30):
         gate_now = gate(storm, 100, customers=200, limits=limits, now_ms=NOW_MS + minute * MINUTE_MS)
         assert reasons(gate_now, 100, released=True).count(0) == 1
-    assert storm.crossed == {} and storm.since_ms == 0
+    assert storm.crossed == {}
+    assert storm.since_ms == 0
 
 
 @pytest.mark.parametrize(
