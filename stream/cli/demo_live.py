@@ -16,13 +16,13 @@ from schemas.codec import decode_alert, encode
 from schemas.interaction import Interaction
 from stream.cli import output
 from stream.cli.demo_worker import DemoWorker, Samples
-from stream.cli.sentences import reasons_words
 from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.feed import open_feed
 from stream.engine.follow import follow
 from stream.offline.generate import generate
 from stream.offline.live import live
+from stream.texts.sentences import reasons_words
 
 __all__ = ["Watch", "alert_line", "play"]
 

@@ -13,8 +13,6 @@ from stream.alerts.rules import Rule
 from stream.cli import output
 from stream.cli.further import further, place, print_further
 from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
-from stream.cli.languages import Lang, Language
-from stream.cli.sentences import reason_words
 from stream.cli.times import parse_time, shown
 from stream.clock import now_ms
 from stream.errors import ConfigError, DataError
@@ -25,6 +23,8 @@ from stream.model.override import BANDS, Standing, computed_bands
 from stream.offline.since import between_publications, since_publication, since_time
 from stream.pipeline.derive import derive
 from stream.pipeline.times import to_ms
+from stream.texts.languages import Lang, Language
+from stream.texts.sentences import reason_words
 
 __all__ = ["explain"]
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from stream.cli import output
 from stream.cli.known import Known
-from stream.cli.languages import Language
 from stream.model.columns import currency_code
 from stream.model.derived import LOYALTY, NO_VALUE
 from stream.model.surveys import figures
 from stream.pipeline.derive import CHANGE_DAYS, Derived, derive
 from stream.pipeline.segments import GROUPINGS, Segment, places
+from stream.texts.languages import Language
 
 __all__ = ["further", "place", "print_further", "print_segments", "segment_json"]
 

@@ -9,14 +9,14 @@ import typer
 from stream.alerts.evaluate import open_rules
 from stream.cli import output
 from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
-from stream.cli.languages import Lang, Language
-from stream.cli.sentences import action_words
 from stream.cli.times import shown
 from stream.clock import now_ms
 from stream.errors import BrokerError, ConfigError
 from stream.pipeline import actions
 from stream.pipeline.whatif import Goal, Plan, WhatIf, default_goals, interactions
 from stream.pipeline.whatif import whatif as run
+from stream.texts.languages import Lang, Language
+from stream.texts.sentences import action_words
 
 __all__ = ["whatif"]
 

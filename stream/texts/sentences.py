@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from stream.cli.languages import ENGLISH, Language
 from stream.model.risk import BASE_TERMS
 from stream.pipeline.actions import Action
+from stream.texts.languages import ENGLISH, Language
 
 __all__ = ["action_words", "reason_words", "reasons_words"]
 

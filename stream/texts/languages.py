@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from stream.cli import words, words_ja
+from stream.texts import words, words_ja
 
 __all__ = ["ENGLISH", "JAPANESE", "LANGUAGES", "Lang", "Language"]
 

@@ -1,0 +1,1 @@
+"""What people read, from codes and numbers: the same in every command, message and page."""
