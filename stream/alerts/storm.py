@@ -8,14 +8,14 @@ Conventions:
 from dataclasses import dataclass
 from typing import get_args
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.alert import Suppressed
 from stream.alerts import rules
+from stream.state.storm import Storm
 
-__all__ = ["BEHIND", "BUDGET", "HELD", "MASS_DROP", "STALE", "Gate", "Storm", "drops"]
+__all__ = ["BEHIND", "BUDGET", "HELD", "MASS_DROP", "STALE", "Gate", "drops"]
 
 HELD: tuple[str, ...] = get_args(Suppressed)
 BUDGET, MASS_DROP, STALE, BEHIND = (
@@ -23,30 +23,6 @@ BUDGET, MASS_DROP, STALE, BEHIND = (
 )
 MINUTE_MS = 60_000
 MS_PER_HOUR = 3_600_000
-
-
-class Storm(msgspec.Struct):
-    """What was let through and what crossed lately in one partition.
-
-    Attributes:
-        minute: epoch minute that `opened` counts.
-        opened: alerts opened in that minute, by segment ("" for none).
-        crossed: customers who crossed, by rule: (epoch minute, how many), the latest last.
-        since_ms: when the alert about the data opened; 0 = none is open.
-        rule: whose crossings opened it.
-        share: percent of customers that had crossed when it opened.
-        episode: of the alert about the data.
-        seq: of the alert about the data.
-    """
-
-    minute: int = 0
-    opened: dict[str, int] = msgspec.field(default_factory=dict)
-    crossed: dict[str, list[tuple[int, int]]] = msgspec.field(default_factory=dict)
-    since_ms: int = 0
-    rule: str = ""
-    share: float = 0.0
-    episode: int = 0
-    seq: int = 0
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from stream.model.drift import Sums
 from stream.pipeline import Effects
+from stream.state.storm import Storm
 
 __all__ = ["Pipeline", "Table"]
 
@@ -13,6 +14,7 @@ class Table(Protocol):
     """One partition's rows in memory: a cache of the changelog."""
 
     watermark_ms: int
+    storm: Storm
 
     def __len__(self) -> int:
         """Customers held; counted into the position row and compared with it after a restore."""

@@ -292,6 +292,7 @@ class Partition:
             layout=LAYOUT_VERSION,
             worker=self._worker,
             customers=len(self.table),
+            storm=self.table.storm,
         )
         began = monotonic()
         self._idle.clear()

@@ -9,6 +9,7 @@ from stream.errors import StateError
 from stream.model.columns import Ints
 from stream.state.keys import KeyIndex
 from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, extend, grown, put, take
+from stream.state.storm import Storm
 from stream.state.tail import Tails
 
 __all__ = ["CustomerTable"]
@@ -25,6 +26,7 @@ class CustomerTable:
         tails: overflow by row number.
         index: row number by key.
         watermark_ms: highest event time applied, never back.
+        storm: what of the partition's alerts was held back lately.
     """
 
     def __init__(self, statistics: str) -> None:
@@ -33,6 +35,7 @@ class CustomerTable:
         self.tails = Tails()
         self.index = KeyIndex()
         self.watermark_ms = 0
+        self.storm = Storm()
         self._blank = np.zeros((), ROW)
         self._blank["magic"], self._blank["layout"] = MAGIC, LAYOUT_VERSION
         self._blank["statistics"] = int(statistics, 16)

@@ -15,6 +15,7 @@ from stream.errors import KizunaError
 from stream.model.drift import Sums
 from stream.pipeline import Effects
 from stream.pipeline.decode import decode
+from stream.state.storm import Storm
 
 
 class NoTable:
@@ -22,6 +23,7 @@ class NoTable:
 
     def __init__(self) -> None:
         self.watermark_ms = 0
+        self.storm = Storm()
         self.n_rows = 0
 
     def __len__(self) -> int:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.alerts import rules
-from stream.alerts.storm import BEHIND, BUDGET, MASS_DROP, STALE, Gate, Storm, drops
+from stream.alerts.storm import BEHIND, BUDGET, MASS_DROP, STALE, Gate, drops
+from stream.state.storm import Storm
 
 NOW_MS = 1_764_000_000_000
 MINUTE_MS = 60_000
