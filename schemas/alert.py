@@ -81,8 +81,8 @@ class WhatIf(Struct, frozen=True, gc=False):
 class Action(Struct, frozen=True, gc=False):
     """What to do: a play for the cause of the alert, by whom and by when.
 
-    `cause` is the reason's code that asks for this play, null where the rule alone does. `what_if` is null
-    where no action tried is enough, or none was tried.
+    `cause` is the code of the reason or the circumstance that asks for this play, null where the rule alone
+    does. `what_if` is null where no action tried is enough, or none was tried.
     """
 
     code: Label
@@ -103,8 +103,8 @@ class AlertV1(Struct, frozen=True, gc=False):
     names the partition, the scores are null, and `dedup_key` begins with a control character, as no
     customer does. An alert of a rule in `shadow` mode is published like any other, and nobody is told.
 
-    `value` is what the rule looks at, in the unit of its thresholds; `previous_value` the same as published
-    before, null where that is not kept. `trend` is in points of trust per day over the last week.
+    `value` is what the rule looks at (`kind`), in the unit of its thresholds; `previous_value` the same as
+    published before, null where that is not kept. `trend` is in points of trust per day over the last week.
     `value_at_risk` is in units of `currency`. `notifications` counts the transitions of this episode of which
     people are to be told. `command_id` and `event_id` name what caused this transition, null for time alone;
     `traceparent` is that event's (W3C Trace Context).
@@ -156,3 +156,4 @@ class AlertV1(Struct, frozen=True, gc=False):
     command_id: Id | None = None
     event_id: Id | None = None
     traceparent: Label | None = None
+    kind: Label | None = None

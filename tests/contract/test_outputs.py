@@ -25,7 +25,7 @@ ORDER = {
         state_since opened_at resolved_at resolve_reason as_of trust churn_risk horizon_days threshold_open
         threshold_clear reasons recommended_action owner due_at schema
         subject mode transition suppressed_by value previous_value trend uncertainty value_at_risk currency
-        tier locale action ack snooze note notifications command_id event_id traceparent""",
+        tier locale action ack snooze note notifications command_id event_id traceparent kind""",
     CommandV1: """
         command_id customer_id rule_id action expected_seq issued_at issued_by reason until assignee
         schema band""",

@@ -2,10 +2,14 @@
 
 import string
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 
+from schemas.alert import Severity, State, Suppressed, Transition
 from schemas.interaction import SCALES
+from stream.alerts import plays
+from stream.alerts.rules import Kind
 from stream.model.columns import TIERS
 from stream.model.derived import LOYALTY, NO_VALUE
 from stream.model.evidence import DIMENSION_OF
@@ -37,6 +41,15 @@ def test_every_code_has_words_in_every_language(language: Language) -> None:
         *(f"no_value_{reason}" for reason in NO_VALUE if reason),
         *(f"survey_{name}" for name in SCALES),
     }
+    assert set(language.phrases) >= {
+        *(f"play_{code}" for code in plays.CODES),
+        *(f"transition_{name}" for name in get_args(Transition)),
+        *(f"state_{name}" for name in get_args(State)),
+        *(f"severity_{name}" for name in get_args(Severity)),
+        *(f"held_{name}" for name in get_args(Suppressed)),
+        *(f"over_{name}" for name in ("recovered", "expired", "manual", "never_opened")),
+        *(f"alert_{name}" for name in get_args(Kind)),
+    }
     assert set(language.numbers) == set(ENGLISH.numbers)
     assert all(all(pair) for table in (language.trust, language.churn) for pair in table.values())
     assert all([*language.actions.values(), *language.phrases.values()])
@@ -58,7 +71,7 @@ def _places(text: str | tuple[str, ...]) -> list[set[str]]:
 def test_japanese_is_japanese() -> None:
     """No phrase was left in English, but for names that are the same everywhere."""
     same = [name for name, text in JAPANESE.phrases.items() if text.isascii()]
-    assert same == ["percent", "from_to", "goal_rule", "risk_moved"]
+    assert same == ["percent", "from_to", "goal_rule", "risk_moved", "alert_title"]
     assert not any(text.isascii() for pair in JAPANESE.churn.values() for text in pair)
     assert {str(lang) for lang in Lang} == set(LANGUAGES)
 
