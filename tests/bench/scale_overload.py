@@ -4,7 +4,7 @@ The customers are many residents: few busy ones would make the state itself grow
 rows. On two cores nobody can feed three times what an unhindered worker does: so it is given a share of its
 core, stopped and let go many times a second as a CPU quota does it, and its capacity is measured like that.
 
-Events make the state grow whatever the load. What the backlog costs beside it is told by a second worker, which
+Events make the state grow whatever the load. What the backlog costs beside it is told by a second worker that
 restores the same state when all is over: `rss_restored_mb`.
 """
 
