@@ -10,6 +10,7 @@ whom no rule holds for costs a few vector operations.
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -42,7 +43,7 @@ class Evaluated:
     """What an evaluation did.
 
     Attributes:
-        transitions: to be published, by rule, then customer.
+        transitions: to be published, by customer, then rule.
         moved: (n,) customers whose slots changed, those in or out of PENDING too.
     """
 
@@ -53,7 +54,7 @@ class Evaluated:
 class Gate(Protocol):
     """Storm control: why each of some would-be openings is held back, 0 where it is not."""
 
-    def __call__(self, rule: Rule, chosen: Ints, *, released: bool) -> NDArray[np.uint8]:
+    def __call__(self, rule: Rule, chosen: Ints, /, *, released: bool) -> NDArray[np.uint8]:
         """Answer for the customers `chosen` (indices); `released`: they are held back already."""
         ...
 
@@ -102,7 +103,7 @@ def evaluate(
         elif len(mine):
             who.evaluate(rule, lines, owner[mine], place[mine], value, triggered)
     alerts.slots["due_ms"][place[gone]] = 0  # nothing looks at a rule that is gone
-    return Evaluated(who.transitions, who.moved)
+    return Evaluated(sorted(who.transitions, key=attrgetter("customer")), who.moved)
 
 
 class _Customers:
