@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream.errors import ConfigError
-from stream.state.layout import ALERT_SLOTS
 
-__all__ = ["Rule", "Rules", "load", "parse"]
+__all__ = ["MAX_RULES", "Rule", "Rules", "load", "parse"]
 
+MAX_RULES = 32
 SHIPPED = Path(__file__).with_name("default.toml")
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_-]+(?![\s\S])")]
 
@@ -150,9 +150,9 @@ def parse(text: str, source: str = "rules") -> Rules:
         if reason:
             raise _fault(source, _rule_line(text, number), reason)
         seen.add(rule.id)
-    if len(rules.rule) > ALERT_SLOTS:
-        line = _rule_line(text, ALERT_SLOTS)
-        raise _fault(source, line, f"{len(rules.rule)} rules; a row has room for {ALERT_SLOTS}")
+    if len(rules.rule) > MAX_RULES:
+        line = _rule_line(text, MAX_RULES)
+        raise _fault(source, line, f"{len(rules.rule)} rules; at most {MAX_RULES} are evaluated")
     return rules
 
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from stream.model.drift import Sums
 from stream.pipeline import Effects
+from stream.state.storm import Storm
 
 __all__ = ["Pipeline", "Table"]
 
@@ -13,6 +14,7 @@ class Table(Protocol):
     """One partition's rows in memory: a cache of the changelog."""
 
     watermark_ms: int
+    storm: Storm
 
     def __len__(self) -> int:
         """Customers held; counted into the position row and compared with it after a restore."""
@@ -60,6 +62,10 @@ class Pipeline(Protocol):
 
     def sweep(self, table: Any, start: int, stop: int, now_ms: int, /) -> Effects:
         """Score rows [start, stop) anew; effects only of what moved."""
+        ...
+
+    def due(self, table: Any, now_ms: int, /) -> Effects:
+        """Score rows that time alone may have moved by now, some at a time; effects only of what moved."""
         ...
 
     def bands(self, table: Any, start: int, stop: int, /) -> Mapping[tuple[str, str], int]:

@@ -15,6 +15,7 @@ from stream.engine.partition import Partition
 from stream.engine.restore import Restored, check_position
 from stream.engine.topics import TopicNames
 from stream.metrics import Metrics
+from stream.state.storm import Storm
 
 __all__ = ["check_log_start", "place"]
 
@@ -65,6 +66,7 @@ async def place(
         check_origin(names.changelog, number, position, names.interactions, marked)
         if position is not None:
             partition.table.watermark_ms = position.watermark_ms
+            partition.table.storm = position.storm or Storm()
         offsets = position.offsets if position is not None else {}
         # What a source had that is not configured now is kept: if it comes back, it goes on from there.
         partition.durable = dict(offsets)

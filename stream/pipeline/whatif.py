@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from stream.alerts.evaluate import open_rules
+from stream.alerts.life import open_alerts
 from stream.alerts.rules import Rule, Rules
 from stream.model.columns import Ints, currency_code
 from stream.model.parameters import Parameters
@@ -153,7 +153,7 @@ class WhatIf:
 
 def default_goals(pipeline: Steps, table: CustomerTable, row: int, now_ms: int) -> tuple[Goal, ...]:
     """What the customer's open alerts need to be over; without one, what keeps each rule from opening."""
-    opened = open_rules(table.rows[row], pipeline.rules)
+    opened = open_alerts(table.alerts, row, pipeline.rules)
     if opened:
         return _toughest([goal_of(rule, rule.clear) for rule, _since in opened])
     known = facts(table, np.array([row]), now_ms, pipeline.parameters)

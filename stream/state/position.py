@@ -7,6 +7,7 @@ consumer group's offset is only for lag monitors.
 import msgspec
 
 from stream.errors import StateError
+from stream.state.storm import Storm
 
 __all__ = ["POSITION_KEY", "Position"]
 
@@ -24,6 +25,7 @@ class Position(msgspec.Struct, frozen=True):
         worker: version of the worker that wrote it.
         customers: rows that the partition holds with this transaction; a changelog that holds another number
         lost some. None if it was not counted.
+        storm: which alerts were held back lately; None if never.
     """
 
     offsets: dict[str, int]
@@ -32,6 +34,7 @@ class Position(msgspec.Struct, frozen=True):
     layout: int
     worker: str
     customers: int | None = None
+    storm: Storm | None = None
 
     def encode(self) -> bytes:
         """JSON bytes, so that an operator can read them."""

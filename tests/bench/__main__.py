@@ -17,7 +17,7 @@ from tests.bench.cluster import ROOT, broker
 from tests.bench.contestants import OURS, PEERS, Contestant
 from tests.bench.page import page
 from tests.bench.results import Result, write
-from tests.bench.rounds import HALF, Load, Rounds
+from tests.bench.rounds import HALF, SUSTAINED, Load, Rounds
 
 RATES: tuple[Load, ...] = (500, 5_000)
 EXAMPLE = 'Example: make bench ARGS="--peers faust,kafka_streams --rounds 3 --latency --json"'
@@ -106,7 +106,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--rates",
         type=_rates,
         default=RATES,
-        help="for --latency, events/s; 'half' is half of what ours reached (default 500,5000)",
+        help="for --latency, events/s; 'half' of what ours reached on the backlog, 'half-sustained' of the "
+        "highest steady rate that it follows (default 500,5000)",
     )
     parser.add_argument(
         "--set",
@@ -136,7 +137,8 @@ def _natural(text: str) -> int:
 
 
 def _rates(text: str) -> tuple[Load, ...]:
-    return tuple(HALF if part == HALF else _natural(part) for part in text.split(","))
+    named: dict[str, Load] = {HALF: HALF, SUSTAINED: SUSTAINED}
+    return tuple(named[part] if part in named else _natural(part) for part in text.split(","))
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from tests.bench.backlog import Backlog
 from tests.bench.cluster import Broker, fresh, remove
 from tests.bench.contestants import Contestant
 from tests.bench.jobs import Job
-from tests.bench.measure import Answers, summary
+from tests.bench.measure import Answers, follows, summary
 from tests.bench.throughput import quiet, started
 
 __all__ = ["steady"]
@@ -117,6 +117,7 @@ async def steady(
             "rate": rate,
             "sent": n_sent,
             "unanswered": answers.unanswered,
+            "follows": follows(answers.latencies_s, answers.unanswered),
             **(summary(answers.latencies_s) if answers.latencies_s else {}),
             **cores,
             "load_before": load,

@@ -5,7 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-__all__ = ["NOISY_CORES", "Answers", "Mark", "Spread", "Window", "quantiles", "ratios", "spread", "summary"]
+__all__ = [
+    "NOISY_CORES",
+    "Answers",
+    "Mark",
+    "Spread",
+    "Window",
+    "follows",
+    "quantiles",
+    "ratios",
+    "spread",
+    "summary",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,23 @@ def summary(latencies_s: Sequence[float]) -> dict[str, float]:
     shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
     found = quantiles(latencies_s, list(shares.values()))
     return {name: round(value * 1000, 2) for name, value in zip(shares, found, strict=True)}
+
+
+GROWN, GROWN_S = 1.5, 0.1
+
+
+def follows(latencies_s: Sequence[float], unanswered: int) -> bool:
+    """Whether a job keeps up with a steady rate: all answered, and the last quarter waited no longer.
+
+    Args:
+        latencies_s: in the order of the answers.
+        unanswered: events without an answer when the measurement ended.
+    """
+    quarter = len(latencies_s) // 4
+    if unanswered or not quarter:
+        return False
+    first, last = median(latencies_s[:quarter]), median(latencies_s[-quarter:])
+    return last <= GROWN * first + GROWN_S
 
 
 @dataclass(slots=True)

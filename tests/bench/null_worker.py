@@ -15,6 +15,7 @@ from stream.errors import KizunaError
 from stream.model.drift import Sums
 from stream.pipeline import Effects
 from stream.pipeline.decode import decode
+from stream.state.storm import Storm
 
 
 class NoTable:
@@ -22,6 +23,7 @@ class NoTable:
 
     def __init__(self) -> None:
         self.watermark_ms = 0
+        self.storm = Storm()
         self.n_rows = 0
 
     def __len__(self) -> int:
@@ -56,6 +58,9 @@ class NullPipeline:
         return effects
 
     def sweep(self, _table: NoTable, _start: int, _stop: int, _now_ms: int) -> Effects:
+        return Effects()
+
+    def due(self, _table: NoTable, _now_ms: int) -> Effects:
         return Effects()
 
     def bands(self, _table: NoTable, _start: int, _stop: int) -> Mapping[tuple[str, str], int]:

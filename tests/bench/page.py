@@ -132,8 +132,13 @@ def _latency(result: Result) -> list[str]:
     return [*lines, *(_latency_line(row) for row in result.latency), ""]
 
 
+LOADS = {"half": " (half of the backlog's)", "half-sustained": " (half of what ours follows)"}
+
+
 def _latency_line(row: dict[str, Any]) -> str:
-    rate = f"{row['rate']:,}" + (" (half of our throughput)" if row["load"] == "half" else "")
+    rate = f"{row['rate']:,}{LOADS.get(row['load'], '')}"
+    if not row["follows"]:
+        rate += " (cannot follow)"
     cells = [row["contestant"], rate, *(row.get(name) for name in QUANTILES)]
     cells += [f"{row['sent']:,}", row["unanswered"]]
     return _line([*cells, *(f"{row[f'{name}_cores']:.2f}" for name in ("app", "broker", "bench", "foreign"))])

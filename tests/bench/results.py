@@ -48,7 +48,7 @@ class Result:
         lost = [
             f"{row['contestant']} at {row['rate']}/s: {row['unanswered']} events without a score"
             for row in self.latency
-            if row["unanswered"]
+            if row["unanswered"] and row["load"] != "ladder"
         ]
         found = [f"{run.contestant} round {run.round}: {text}" for run in self.runs for text in run.wrong]
         return found + lost + [f"{name} failed: {self.skipped[name]}" for name in self.failed]
@@ -110,6 +110,8 @@ class Result:
     def _latency(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for row in self.latency:
+            if row["load"] == "ladder":  # steps on the way to a sustained rate
+                continue
             numbers = {key: row[key] for key in ("rate", *QUANTILES) if key in row}
             found.setdefault(row["contestant"], {})[row["load"]] = numbers
         return found

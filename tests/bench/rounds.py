@@ -2,7 +2,7 @@
 
 import argparse
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from stream.errors import KizunaError
 from tests.bench.backlog import Backlog, Backlogs
@@ -13,12 +13,18 @@ from tests.bench.results import Result
 from tests.bench.throughput import Run, TooFastError, run
 from tests.bench.workload import Workload
 
-__all__ = ["HALF", "Load", "Rounds"]
+__all__ = ["HALF", "SUSTAINED", "Load", "Rounds"]
 
 HALF: Literal["half"] = "half"
+SUSTAINED: Literal["half-sustained"] = "half-sustained"
 
-Load = int | Literal["half"]
-"""Events per second, or half of what ours reached."""
+Load = int | Literal["half", "half-sustained"]
+"""Events per second; half of what ours reached on a backlog; or half of what it can follow for long.
+
+A backlog lets a customer's events meet in one transaction, a steady stream does not: it is the dearer load.
+Sustainable (Karimov et al., ICDE 2018, section III): the highest steady rate at which latency does not grow.
+"""
+FIRST_RATE, STEP = 20_000, 1.2
 
 
 FAILURES = (RuntimeError, TimeoutError, KizunaError)
@@ -39,6 +45,7 @@ class Rounds:
         self._result = result
         self._at = at
         self._backlogs = Backlogs(at.scratch)
+        self._sustainable = 0
         self._end_ms = int(datetime.fromisoformat(result.head["date"]).timestamp() * 1000)
 
     async def run(self) -> None:
@@ -79,15 +86,34 @@ class Rounds:
             raise RuntimeError(f"warm-up: {'; '.join(done.wrong)}")
 
     async def _steadily(self, contestant: Contestant, load: Load) -> None:
-        rate = int(self._result.rates()[OURS.name].median / 2) if load == HALF else int(load)
-        if rate > contestant.most_rate:
-            return
+        if load == HALF:
+            rate = int(self._result.rates()[OURS.name].median / 2)
+        elif load == SUSTAINED:
+            rate = await self._sustained() // 2
+        else:
+            rate = int(load)
+        if rate <= contestant.most_rate:
+            row = await self._at_rate(contestant, rate)
+            self._result.latency.append({**row, "load": str(load)})
+
+    async def _sustained(self) -> int:
+        """The highest of a ladder of steady rates that ours follows: its latency does not grow."""
+        if not self._sustainable:
+            rate, self._sustainable = FIRST_RATE, FIRST_RATE
+            while (row := await self._at_rate(OURS, rate))["follows"]:
+                self._result.latency.append({**row, "load": "ladder"})
+                self._sustainable, rate = rate, int(rate * STEP)
+            self._result.latency.append({**row, "load": "ladder"})
+        return self._sustainable
+
+    async def _at_rate(self, contestant: Contestant, rate: int) -> dict[str, Any]:
         backlog = self._backlog(int(rate * (WARM_S + MEASURED_S)) + 1)
         extra = self._extra(contestant)
         row = await steady(contestant, rate, backlog, self._at, self._options.partitions, extra)
-        self._result.latency.append({**row, "load": str(load)})
         text = f"p50 {row.get('p50')} ms, p99 {row.get('p99')} ms, bench {row['bench_cores']:.2f} cores"
-        _say(f"{rate:,}/s", contestant, f"{text}, foreign {row['foreign_cores']:.2f}")
+        grows = "" if row["follows"] else ", cannot follow"
+        _say(f"{rate:,}/s", contestant, f"{text}, foreign {row['foreign_cores']:.2f}{grows}")
+        return row
 
     def _failed(self, contestant: Contestant, error: Exception) -> None:
         if contestant is OURS:

@@ -3,6 +3,9 @@
 The customers are many residents: few busy ones would make the state itself grow, by what overflows their
 rows. On two cores nobody can feed three times what an unhindered worker does: so it is given a share of its
 core, stopped and let go many times a second as a CPU quota does it, and its capacity is measured like that.
+
+Events make the state grow whatever the load. What the backlog costs beside it is told by a second worker that
+restores the same state when all is over: `rss_restored_mb`.
 """
 
 import asyncio
@@ -18,7 +21,7 @@ from stream.engine.feed import Feed, open_feed
 from tests.bench import scale_state
 from tests.bench.cluster import Broker, fresh, remove
 from tests.bench.jobs import Job
-from tests.bench.scale_runs import NO_SWEEP, PARTITIONS, Seen, look, preload, rss, worker
+from tests.bench.scale_runs import NO_SWEEP, PARTITIONS, Seen, look, preload, ready, rss, worker
 from tests.bench.workload import Event, Workload
 
 __all__ = ["overload"]
@@ -30,6 +33,7 @@ TIMES = 3
 SAMPLE_S = 5.0
 DRAIN_S = 3600.0
 TICK_S = 0.01
+SETTLE_S = 8.0
 
 
 async def overload(at: Broker, residents: int, minutes: float, say: Callable[[dict[str, Any]], None]) -> None:
@@ -53,7 +57,11 @@ async def overload(at: Broker, residents: int, minutes: float, say: Callable[[di
                     raise RuntimeError("the lag does not drain")
                 await asyncio.sleep(SAMPLE_S)
                 samples.append(await _sample(job, "drain", before, say))
-            say(_verdict(samples, n_events / fed_s, capacity, time.monotonic() - over))
+            verdict = _verdict(samples, n_events / fed_s, capacity, time.monotonic() - over)
+        with worker(settings, at.scratch / "afterwards", NO_SWEEP) as job:
+            await ready(job)
+            await asyncio.sleep(SETTLE_S)
+            say(verdict | {"rss_restored_mb": round(rss(job.pid) / 2**20, 1)})
     finally:
         await remove(settings)
 
@@ -161,6 +169,7 @@ def _verdict(samples: list[dict[str, Any]], fed: float, capacity: float, drain_s
         "times_capacity": round(fed / capacity, 2),
         "rss_first_third_mb": max(early, default=0.0),
         "rss_last_third_mb": max(late, default=0.0),
+        "rss_drained_mb": samples[-1]["rss_mb"],
         "most_lag": max(row["lag"] for row in samples),
         "rebalances": samples[-1]["rebalances"],
         "resets": samples[-1]["resets"],

@@ -1,6 +1,7 @@
 """Parts of the scale bench with a worker over millions of customers: ready, memory, rate, latency."""
 
 import asyncio
+import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -162,6 +163,7 @@ async def rates(at: Broker, sizes: list[int], n_events: int, active: int, rounds
         settings = await asyncio.to_thread(fresh, at, f"scale-rate-{size}", PARTITIONS)
         try:
             await scale_state.fill(settings, lived, size)
+            await asyncio.to_thread(os.sync)  # gigabytes written just now would hold up the first commits
             for number in range(rounds):
                 for traffic, customers in (("narrow", min(active, size)), ("all", size)):
                     workload = Workload(n_events, customers, 5 + number, _now_ms())

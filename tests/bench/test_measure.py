@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.codec import decode_interaction
-from tests.bench.measure import Answers, Mark, Window, quantiles, ratios, spread, summary
+from tests.bench.measure import Answers, Mark, Window, follows, quantiles, ratios, spread, summary
 from tests.bench.workload import DAY_MS, DAYS, MIX, Workload
 
 FIRST = Mark(time_s=10.0, committed=1_000, app_cpu_s=3.0, broker_cpu_s=7.0, own_cpu_s=1.0, busy_cpu_s=50.0)
@@ -98,3 +98,13 @@ def test_workload_is_valid_mixed_and_recent() -> None:
     ages_ms = [end_ms - event.occurred_at.timestamp() * 1000 for event in decoded]
     assert min(ages_ms) >= 0
     assert max(ages_ms) <= (DAYS + 1) * DAY_MS
+
+
+def test_job_follows_a_rate_whose_latency_does_not_grow() -> None:
+    """Waits that grow by a half and a commit, or events without an answer, mean that it does not."""
+    steady = [0.08, 0.12] * 50
+    assert follows(steady, 0)
+    assert follows(steady + [0.2] * 100, 0)
+    assert not follows(steady + [0.4] * 100, 0)
+    assert not follows(steady, 1)
+    assert not follows([], 0)

@@ -12,6 +12,7 @@ from typing import Any
 from stream.errors import StateError
 from stream.model.drift import Sums
 from stream.pipeline import DeadLetter, Effects
+from stream.state.storm import Storm
 
 ROW = struct.Struct("<4sqq")
 SCORE = struct.Struct("<qqq")
@@ -27,6 +28,7 @@ class CountingTable:
     def __init__(self) -> None:
         self.rows: dict[bytes, tuple[int, int]] = {}
         self.watermark_ms = 0
+        self.storm = Storm()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -88,6 +90,9 @@ class CountingPipeline:
         return effects
 
     def sweep(self, _table: CountingTable, _start: int, _stop: int, _now_ms: int) -> Effects:
+        return Effects()
+
+    def due(self, _table: CountingTable, _now_ms: int) -> Effects:
         return Effects()
 
     def bands(self, table: CountingTable, start: int, stop: int) -> Mapping[tuple[str, str], int]:

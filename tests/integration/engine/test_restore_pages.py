@@ -18,6 +18,7 @@ from stream.engine.topics import CHANGELOG
 from stream.engine.transaction import Ledger, Row
 from stream.pipeline import Effects
 from stream.state.position import Position
+from stream.state.storm import Storm
 
 KEYS = [b"k%03d" % i for i in range(40)]
 GHOST = b"ghost"
@@ -30,6 +31,7 @@ class Held:
         self.rows: dict[bytes, bytes] = {}
         self.n_loaded = 0
         self.watermark_ms = 0
+        self.storm = Storm()
 
     def __len__(self) -> int:
         return len(self.rows)

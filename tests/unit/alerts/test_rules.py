@@ -6,7 +6,6 @@ import pytest
 
 from stream.alerts import rules
 from stream.errors import ConfigError
-from stream.state.layout import ALERT_SLOTS
 
 TEXT = rules.SHIPPED.read_text(encoding="utf-8")
 LINES = TEXT.splitlines()
@@ -65,8 +64,8 @@ def test_fault_is_named_with_line_and_reason(fault: str) -> None:
 
 def test_more_rules_than_a_row_has_room_for() -> None:
     """One too many is refused at its own line, with the number."""
-    text = "".join(ONE.format(f"r{i}") for i in range(ALERT_SLOTS + 1))
-    with pytest.raises(ConfigError, match=rf":{8 * ALERT_SLOTS + 1}: {ALERT_SLOTS + 1} rules"):
+    text = "".join(ONE.format(f"r{i}") for i in range(rules.MAX_RULES + 1))
+    with pytest.raises(ConfigError, match=rf":{8 * rules.MAX_RULES + 1}: {rules.MAX_RULES + 1} rules"):
         rules.parse(text)
 
 
