@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.alert import Action, Severity, WhatIf
+from schemas.alert import Action, WhatIf
 from schemas.interaction import Delivery, Ticket
 from schemas.score import Reason
+from stream.alerts.life import Transition, named, rank
 from stream.alerts.plays import Advice, Plays, advise
-from stream.alerts.rules import Rule
 from stream.model import derived
 from stream.model.columns import Floats, Ints, currency_code
 from stream.model.parameters import Parameters
@@ -23,21 +23,22 @@ from stream.model.score import Facts, Scores
 from stream.pipeline.actions import Effort, promise_ref
 from stream.pipeline.decode import Decoded
 from stream.pipeline.derive import hops, worth
-from stream.pipeline.encode import rfc3339
+from stream.pipeline.encode import Enriched, rfc3339
 from stream.pipeline.record import Record
 from stream.pipeline.whatif import Goal, Plan, Question, Steps, goal_of, whatifs
+from stream.state.alerts import State
 from stream.state.past import trust_then
 from stream.state.promises import ledgers
 from stream.state.table import CustomerTable
 
-__all__ = ["Cause", "Enriched", "Moved", "Playbook", "causes", "enrich"]
+__all__ = ["Cause", "Playbook", "causes", "enrich"]
 
 TREND_DAYS = 7
 REPEATED = 2  # tickets that went through more than one channel: once may happen to anybody
 SPURIOUS = derived.LOYALTY.index("spurious")
 TRIED = ("opened", "released", "escalated")
 """Transitions of which a what-if is asked: somebody begins to act. Later ones repeat no search."""
-SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
+OVER = (State.RESOLVED, State.EXPIRED)
 MS_PER_HOUR = 3_600_000
 # W3C Trace Context, version 00; identifiers that are all zeros name nothing.
 TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -67,41 +68,6 @@ class Cause(NamedTuple):
     event_id: str
     traceparent: str | None
     names: dict[int, str]
-
-
-class Moved(NamedTuple):
-    """One transition of an alert.
-
-    Attributes:
-        customer: index into the n customers.
-        rule: of the alert.
-        kind: of the transition.
-        severity: of the alert.
-        value: of what the rule looks at, nan if unknown.
-        opened_ms: 0 while it is held back.
-        over: resolved or expired.
-        named: who was named by a person or an escalation.
-    """
-
-    customer: int
-    rule: Rule
-    kind: str
-    severity: Severity
-    value: float
-    opened_ms: int
-    over: bool
-    named: str | None
-
-
-class Enriched(NamedTuple):
-    """What is added to the record of one transition; units and nulls are those of `AlertV1`."""
-
-    trend: float | None
-    value_at_risk: float | None
-    currency: str | None
-    recommended: str
-    action: Action | None
-    cause: Cause | None
 
 
 def causes(wanted: Collection[bytes], part: Decoded, accepted: NDArray[np.bool_]) -> dict[bytes, Cause]:
@@ -134,7 +100,7 @@ def enrich(
     keys: Sequence[bytes],
     known: Facts,
     scores: Scores,
-    moved: Sequence[Moved],
+    moved: Sequence[Transition],
     reasons: Mapping[int, Sequence[Reason]],
     now_ms: int,
     caused: Mapping[bytes, Cause],
@@ -154,26 +120,27 @@ def enrich(
         now_ms: time of the scores.
         caused: by `causes`; empty if time alone moved them.
     """
-    customers = np.unique([each.customer for each in moved])
+    whose = [each.customer for each in moved]
+    customers = np.unique(whose)
     figures = _figures(
         table, rows[customers], known.of(customers), scores.of(customers), now_ms, pipeline.parameters
     )
     of = {customer: figures.of(i) for i, customer in enumerate(customers.tolist())}
+    people = table.alerts.people
     advice = [
-        advise(each.rule, reasons[each.customer], playbook.plays, of[each.customer].circumstances, each.named)
+        advise(
+            each.rule,
+            reasons[each.customer],
+            playbook.plays,
+            of[each.customer].circumstances,
+            named(each.rule, each.severity, people.get(each.place)),
+        )
         for each in moved
     ]
     enough = _enough(pipeline, playbook, table, keys, scores, moved, of, now_ms, caused)
     return [
-        Enriched(
-            of[each.customer].trend,
-            of[each.customer].at_risk,
-            of[each.customer].currency,
-            found.code,
-            _action(each, found, enough.get(i)),
-            caused.get(keys[each.customer]),
-        )
-        for i, (each, found) in enumerate(zip(moved, advice, strict=True))
+        _enriched(of[i], found, _action(each, found, enough.get(k)), caused.get(keys[i]))
+        for k, (each, i, found) in enumerate(zip(moved, whose, advice, strict=True))
     ]
 
 
@@ -230,7 +197,7 @@ def _enough(
     table: CustomerTable,
     keys: Sequence[bytes],
     scores: Scores,
-    moved: Sequence[Moved],
+    moved: Sequence[Transition],
     of: Mapping[int, _Figure],
     now_ms: int,
     caused: Mapping[bytes, Cause],
@@ -245,18 +212,30 @@ def _enough(
     if not first:
         return {}
     whose = [keys[moved[i].customer] for i in first]
-    named = [caused[key].names if key in caused else {} for key in whose]
-    questions = [Question(key, (goals[i],), names) for key, i, names in zip(whose, first, named, strict=True)]
+    known = [caused[key].names if key in caused else {} for key in whose]
+    questions = [Question(key, (goals[i],), names) for key, i, names in zip(whose, first, known, strict=True)]
     answers = whatifs(pipeline, table, questions, now_ms, playbook.efforts, playbook.max_pairs)
-    plans = ((i, names, answer.best) for i, names, answer in zip(first, named, answers, strict=True))
+    plans = ((i, names, answer.best) for i, names, answer in zip(first, known, answers, strict=True))
     return {i: _what_if(plan, names) for i, names, plan in plans if plan is not None}
 
 
-def _urgency(moved: Moved, figure: _Figure) -> tuple[int, float]:
-    return SEVERITIES.index(moved.severity), -(figure.at_risk or 0.0)
+def _enriched(figure: _Figure, advice: Advice, action: Action | None, cause: Cause | None) -> Enriched:
+    return Enriched(
+        recommended_action=advice.code,
+        action=action,
+        trend=figure.trend,
+        value_at_risk=figure.at_risk,
+        currency=figure.currency,
+        event_id=None if cause is None else cause.event_id,
+        traceparent=None if cause is None else cause.traceparent,
+    )
 
 
-def _goal(moved: Moved, trust: float) -> Goal | None:
+def _urgency(moved: Transition, figure: _Figure) -> tuple[int, float]:
+    return -rank(moved.severity), -(figure.at_risk or 0.0)
+
+
+def _goal(moved: Transition, trust: float) -> Goal | None:
     """What would clear the alert; None where no score alone says so."""
     rule = moved.rule
     if rule.kind == "trust_drop" and not np.isnan(moved.value):
@@ -274,9 +253,9 @@ def _what_if(plan: Plan, names: Mapping[int, str]) -> WhatIf:
     )
 
 
-def _action(moved: Moved, advice: Advice, enough: WhatIf | None) -> Action | None:
+def _action(moved: Transition, advice: Advice, enough: WhatIf | None) -> Action | None:
     """None while nobody is to act: it is held back, or over."""
-    if moved.over or not moved.opened_ms:
+    if moved.state in OVER or not moved.opened_ms:
         return None
     due_at = rfc3339(moved.opened_ms + round(advice.due_hours * MS_PER_HOUR))
     return Action(advice.code, advice.cause, advice.owner, due_at, enough)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from schemas.alert import Severity
+from schemas.codec import decode_alert
 from stream.alerts import plays, rules
+from stream.alerts.life import Transition
 from stream.alerts.rules import Rule
 from stream.model import parameters
 from stream.model.columns import currency_code
@@ -21,12 +23,13 @@ from stream.pipeline import FileRecord, Pipeline, actions
 from stream.pipeline.decode import decode
 from stream.pipeline.derive import derive
 from stream.pipeline.effects import Effects
-from stream.pipeline.encode import rfc3339
-from stream.pipeline.enrich import TRIED, Cause, Enriched, Moved, Playbook, causes, enrich
+from stream.pipeline.encode import Enriched, rfc3339
+from stream.pipeline.enrich import TRIED, Cause, Playbook, causes, enrich
 from stream.pipeline.reasons import top_reasons
+from stream.state.alerts import State
 from stream.state.facts import facts
 from stream.state.table import CustomerTable
-from tests.strategies import DAY_MS, START_MS, Body, bodies, iso, records
+from tests.strategies import DAY_MS, START_MS, Body, bodies, iso, records, splits
 
 PIPELINE = Pipeline(parameters.load(), rules.load())
 EFFORTS = actions.load()
@@ -43,14 +46,30 @@ def known(found: list[Body]) -> CustomerTable:
     return table
 
 
-def moved(customer: int = 0, rule: Rule = TRUST, **fields: Any) -> Moved:
-    base = Moved(customer, rule, "opened", rule.severity, 30.0, NOW_MS, over=False, named=None)
-    return base._replace(**fields)
+def moved(customer: int = 0, rule: Rule = TRUST, **fields: Any) -> Transition:
+    base = Transition(
+        customer=customer,
+        rule=rule,
+        kind="opened",
+        place=0,
+        state=State.OPEN,
+        since_ms=NOW_MS,
+        episode=1,
+        seq=1,
+        severity=rule.severity,
+        opened_ms=NOW_MS,
+        now_ms=NOW_MS,
+        held=0,
+        notifications=1,
+        reason="",
+        value=30.0,
+    )
+    return replace(base, **fields)
 
 
 def enriched(
     table: CustomerTable,
-    told: Sequence[Moved],
+    told: Sequence[Transition],
     caused: Mapping[bytes, Cause] | None = None,
     playbook: Playbook = PLAYBOOK,
 ) -> list[Enriched]:
@@ -115,7 +134,7 @@ def test_a_new_alert_says_what_to_do_and_what_would_be_enough() -> None:
     caused = causes({b"c0"}, part, np.ones(2, np.bool_))
     [told] = enriched(table, [moved(rule=rule)], caused, playbook)
     assert told.action is not None
-    assert (told.recommended, told.action.code, told.action.cause) == (
+    assert (told.recommended_action, told.action.code, told.action.cause) == (
         "answer_ticket",
         "answer_ticket",
         "ticket_overdue",
@@ -125,25 +144,24 @@ def test_a_new_alert_says_what_to_do_and_what_would_be_enough() -> None:
     assert told.action.what_if is not None
     assert told.action.what_if.trust > 25.0
     assert (told.action.what_if.actions, told.action.what_if.about) == (["resolve"], ["T-7"])
-    assert told.cause is not None
-    assert told.cause.event_id == "e2"
+    assert told.event_id == "e2"
     [unnamed] = enriched(table, [moved(rule=rule)], playbook=playbook)
     assert unnamed.action is not None
     assert unnamed.action.what_if is not None
     assert (unnamed.action.what_if.actions, unnamed.action.what_if.about) == (["resolve"], [None])
-    assert unnamed.cause is None
+    assert unnamed.event_id is None
 
 
 def test_nobody_is_asked_to_act_on_what_is_held_back_or_over() -> None:
     """No action then; and a what-if only where somebody begins to act."""
     table = known(LATE_TICKET)
     held = moved(kind="suppressed", opened_ms=0)
-    over = moved(kind="resolved", over=True)
+    over = moved(kind="resolved", state=State.RESOLVED)
     taken = moved(kind="acknowledged")
     first, second, third = enriched(table, [held, over, taken])
     assert first.action is None
     assert second.action is None
-    assert first.recommended == "answer_ticket"
+    assert first.recommended_action == "answer_ticket"
     assert third.action is not None
     assert third.action.what_if is None
 
@@ -177,8 +195,8 @@ def test_who_was_sent_from_desk_to_desk_gets_one_owner() -> None:
         for i in range(2)
         for j, (status, channel) in enumerate([("opened", "phone"), ("first_reply", "email")])
     ]
-    assert enriched(known(found), [moved()])[0].recommended == "one_owner"
-    assert enriched(known(found[:2]), [moved()])[0].recommended == "answer_ticket"
+    assert enriched(known(found), [moved()])[0].recommended_action == "one_owner"
+    assert enriched(known(found[:2]), [moved()])[0].recommended_action == "answer_ticket"
 
 
 def test_a_fall_is_over_where_trust_was() -> None:
@@ -242,3 +260,57 @@ def test_every_event_keeps_the_record_it_came_in() -> None:
     assert [each.event_id for each in part.part(1, 3).events] == ["e2", "e4"]
     assert [record.offset for record in part.part(1, 3).records] == [2, 4]
     assert isinstance(run[0], FileRecord)
+
+
+ADVISED = Pipeline(PIPELINE.parameters, PIPELINE.rules, playbook=PLAYBOOK)
+"""What the worker runs."""
+
+
+@given(bodies(max_size=60), st.data())
+def test_a_playbook_changes_nothing_but_what_alerts_say(found: list[Body], data: st.DataObject) -> None:
+    """Scores, rows and letters are the same bytes; so are alerts, but for the fields that are added."""
+    source = records(found)
+    runs = [source[part] for part in data.draw(splits(len(source)))]
+    plain, advised = (_run(pipeline, runs) for pipeline in (PIPELINE, ADVISED))
+    for without, with_ in zip(plain, advised, strict=True):
+        assert with_.scores == without.scores
+        assert with_.changelog == without.changelog
+        assert with_.dead_letters == without.dead_letters
+        assert len(with_.alert_log) == len(without.alert_log)
+        for (key, told), (_, bare) in zip(with_.alert_log, without.alert_log, strict=True):
+            more, less = decode_alert(told), decode_alert(bare)
+            assert structs.replace(more, **dict.fromkeys(Enriched._fields)) == structs.replace(
+                less, **dict.fromkeys(Enriched._fields)
+            )
+            assert key.decode() == more.dedup_key
+            assert less.action is None
+            if more.action is not None:
+                assert more.recommended_action == more.action.code
+                assert more.due_at is not None
+                assert more.action.due_at <= more.due_at
+
+
+def _run(pipeline: Pipeline, runs: list[list[FileRecord]]) -> list[Effects]:
+    table = pipeline.new_table()
+    done = [pipeline.step(table, run, NOW_MS + i) for i, run in enumerate(runs)]
+    return [*done, pipeline.sweep(table, 0, table.n_rows, NOW_MS + 60 * DAY_MS)]
+
+
+def test_an_alert_of_the_stream_names_its_cause_and_its_end_names_none_for_time() -> None:
+    """The event that opened it, with its trace; what only time does names no event."""
+    [fine, bad] = records(
+        [event("survey", 1, 2, instrument="csat", score=5), event("incident", 2, 1, kind="breach")]
+    )
+    table = ADVISED.new_table()
+    ADVISED.step(table, [fine], NOW_MS)
+    effects = ADVISED.step(table, [bad._replace(headers=[("traceparent", TRACE.encode())])], NOW_MS)
+    told = {alert.rule_id: alert for _, value in effects.alert_log for alert in [decode_alert(value)]}
+    alert = told[TRUST.id]
+    assert (alert.event_id, alert.traceparent, alert.kind) == ("e2", TRACE, "trust_below")
+    assert alert.action is not None
+    assert (alert.action.code, alert.action.cause) == ("disclose", "breach")
+    assert alert.action.owner == "data-protection"
+    later = ADVISED.sweep(table, 0, table.n_rows, NOW_MS + 400 * DAY_MS)
+    ends = [decode_alert(value) for _, value in later.alert_log]
+    assert ends
+    assert {(end.event_id, end.traceparent, end.action) for end in ends} == {(None, None, None)}
