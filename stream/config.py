@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     # The model
     parameters: Path | None = Field(None, description="Model parameters (TOML); the shipped ones if unset.")
     rules: Path | None = Field(None, description="Alert rules (TOML); the shipped ones if unset.")
+    plays: Path | None = Field(
+        None, description="Recommended actions by cause (TOML); the shipped ones if unset."
+    )
+    actions: Path | None = Field(None, description="Efforts of actions (TOML); the shipped ones if unset.")
 
     # This process
     data_dir: Path = Field(Path(".kizuna"), description="Files of the local Kafka and of readers.")

@@ -18,6 +18,7 @@ __all__ = [
     "alert_id",
     "begin",
     "move",
+    "named",
     "open_alerts",
     "owner",
     "publish",
@@ -97,12 +98,16 @@ def rank(severity: Severity) -> int:
     return SEVERITIES.index(severity) + 1
 
 
-def owner(rule: Rule, severity: Severity, people: People | None) -> str:
-    """Who acts: whom a person named, else the rule's owner, or the one for higher severities."""
+def named(rule: Rule, severity: Severity, people: People | None) -> str | None:
+    """Who acts instead of the rule's owner: whom a person named, or the one for higher severities."""
     if people is not None and people.assignee is not None:
         return people.assignee
-    raised = rank(severity) > rank(rule.severity)
-    return rule.escalate_owner if raised and rule.escalate_owner else rule.owner
+    return rule.escalate_owner if rank(severity) > rank(rule.severity) else None
+
+
+def owner(rule: Rule, severity: Severity, people: People | None) -> str:
+    """Who acts: whom a person or an escalation named, else the rule's owner."""
+    return named(rule, severity, people) or rule.owner
 
 
 def begin(alerts: AlertSlots, place: int, state: State, now_ms: int) -> None:

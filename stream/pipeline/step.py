@@ -27,7 +27,8 @@ from stream.pipeline.columns import columns
 from stream.pipeline.decisions import COMMAND, decisions
 from stream.pipeline.decode import Decoded, decode, refuse, type_name
 from stream.pipeline.effects import Effects
-from stream.pipeline.encode import encode_alert, encode_scores
+from stream.pipeline.encode import Enriched, encode_alert, encode_scores
+from stream.pipeline.enrich import Playbook, causes, enrich
 from stream.pipeline.measure import measure
 from stream.pipeline.outcomes import outcomes
 from stream.pipeline.reasons import TopReasons, top_reasons
@@ -44,18 +45,31 @@ BANDS = ("0-20", "20-40", "40-60", "60-80", "80-100")
 
 
 class Pipeline:
-    """Parameters and rules, ready to step. Holds no state of customers; safe to share between partitions."""
+    """Parameters and rules, ready to step. Holds no state of customers; safe to share between partitions.
+
+    With a playbook alerts also say what to do; without one only what the rules know, which is all that a
+    judgement of the rules needs.
+    """
 
     def __init__(
-        self, parameters: Parameters, rules: Rules, clock: Literal["wall", "event"] = "wall"
+        self,
+        parameters: Parameters,
+        rules: Rules,
+        clock: Literal["wall", "event"] = "wall",
+        playbook: Playbook | None = None,
     ) -> None:
         self.parameters = parameters
         self.rules = rules
         self.clock = clock
+        self.playbook = playbook
         self.model_version = parameters.model_version
         self.statistics = parameters.statistics_hash
         self.sweep_every_ms = parameters.publication.event_clock_sweep_days * MS_PER_DAY
         self._versions = (rules.version, self.model_version)
+
+    def trial(self) -> "Pipeline":
+        """The same model with the wall's clock and without alerts: for what-if, on copies of rows."""
+        return Pipeline(self.parameters, Rules())
 
     def new_table(self) -> CustomerTable:
         """An empty partition."""
@@ -89,7 +103,7 @@ class Pipeline:
                 dirty.append(
                     self._publish(table, table.live(0, table.n_rows), sweep_ms, effects, everything=False)
                 )
-            part = Decoded(decoded.events[start:stop], decoded.keys[start:stop], decoded.times_ms[start:stop])
+            part = decoded.part(start, stop)
             if not len(part.events):
                 continue
             touched, accepted = apply(table, columns(part), self.parameters)
@@ -97,7 +111,10 @@ class Pipeline:
             _count(part, accepted, effects)
             if len(touched):
                 time_ms = table.watermark_ms if self.clock == "event" else now_ms
-                dirty.append(self._publish(table, touched, time_ms, effects, everything=True))
+                arrived = part, accepted
+                dirty.append(
+                    self._publish(table, touched, time_ms, effects, everything=True, arrived=arrived)
+                )
         if commands:
             decided = _decide(table, commands, wall_ms, effects)
             if len(decided):
@@ -140,9 +157,19 @@ class Pipeline:
         return segments
 
     def _publish(
-        self, table: CustomerTable, rows: Ints, now_ms: int, effects: Effects, *, everything: bool
+        self,
+        table: CustomerTable,
+        rows: Ints,
+        now_ms: int,
+        effects: Effects,
+        *,
+        everything: bool,
+        arrived: tuple[Decoded, NDArray[np.bool_]] | None = None,
     ) -> "Written":
-        """Score `rows` at a time, move their alerts, add the records; returns the rows that changed."""
+        """Score `rows` at a time, move their alerts, add the records; returns the rows that changed.
+
+        `arrived`: the events that made it necessary, and which of them were accepted; None for time alone.
+        """
         store = take(table.rows, rows)
         known = facts(table, rows, now_ms, self.parameters, store)
         scores = score(known, now_ms, self.parameters)
@@ -181,7 +208,8 @@ class Pipeline:
         keys = table.key_list(rows)
         if len(rows):
             reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)
-            self._tell(table, keys, store, scores, reasons, transitions, effects)
+            added = self._enrich(table, rows, keys, known, scores, reasons, transitions, now_ms, arrived)
+            self._tell(table, keys, store, scores, reasons, transitions, added, effects)
             for i, holds in standings.items():
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
@@ -222,6 +250,28 @@ class Pipeline:
         )
         return reasons
 
+    def _enrich(
+        self,
+        table: CustomerTable,
+        rows: Ints,
+        keys: list[bytes],
+        known: Facts,
+        scores: Scores,
+        reasons: TopReasons,
+        transitions: list[Transition],
+        now_ms: int,
+        arrived: tuple[Decoded, NDArray[np.bool_]] | None,
+    ) -> Sequence[Enriched | None]:
+        """What is said of each transition beyond its rule, if there is a playbook."""
+        if self.playbook is None or not transitions:
+            return [None] * len(transitions)
+        whose = {each.customer for each in transitions}
+        caused = causes({keys[i] for i in whose}, *arrived) if arrived is not None else {}
+        told = {i: reasons.of(i) for i in whose}
+        return enrich(
+            self, self.playbook, table, rows, keys, known, scores, transitions, told, now_ms, caused
+        )
+
     def _tell(
         self,
         table: CustomerTable,
@@ -230,10 +280,11 @@ class Pipeline:
         scores: Scores,
         reasons: TopReasons,
         transitions: list[Transition],
+        added: Sequence[Enriched | None],
         effects: Effects,
     ) -> None:
         """Records of the transitions of n customers."""
-        for transition in transitions:
+        for transition, beyond in zip(transitions, added, strict=True):
             i = transition.customer
             record = encode_alert(
                 keys[i],
@@ -242,6 +293,7 @@ class Pipeline:
                 reasons.of(i),
                 transition,
                 table.alerts.people.get(transition.place),
+                beyond,
                 self.parameters,
                 self._versions,
             )
