@@ -36,6 +36,9 @@ METRICS: Final[tuple[Declaration, ...]] = (
     Declaration("kizuna_scores", "counter", "scores", "Scores published."),
     Declaration("kizuna_alerts_opened", "counter", "alerts_opened", "Alerts opened.", ("severity",)),
     Declaration("kizuna_alerts_resolved", "counter", "alerts_resolved", "Alerts resolved.", ("severity",)),
+    Declaration(
+        "kizuna_alerts_suppressed", "counter", "alerts_suppressed", "Alerts held back, by why.", ("reason",)
+    ),
     Declaration("kizuna_dead_letters", "counter", "dead_letters", "Records refused.", ("cause",)),
     Declaration(
         "kizuna_promises_given_up",
@@ -160,6 +163,7 @@ class Counted(Protocol):
     causes: Counter[str]
     opened: Counter[str]
     resolved: Counter[str]
+    suppressed: Counter[str]
     scores: list[tuple[bytes, bytes]]
     promises_given_up: int
 
@@ -172,6 +176,7 @@ class Metrics:
         self.scores = 0
         self.alerts_opened: Counter[str] = Counter()
         self.alerts_resolved: Counter[str] = Counter()
+        self.alerts_suppressed: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.promises_given_up = 0
         self.customers: dict[tuple[str, str], int] = {}
@@ -213,6 +218,7 @@ class Metrics:
         self.dead_letters.update(effects.causes)
         self.alerts_opened.update(effects.opened)
         self.alerts_resolved.update(effects.resolved)
+        self.alerts_suppressed.update(effects.suppressed)
         self.scores += len(effects.scores)
         self.promises_given_up += effects.promises_given_up
         if timestamps_ms:

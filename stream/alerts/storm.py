@@ -17,7 +17,7 @@ from stream.state.storm import Storm
 
 __all__ = ["BEHIND", "BUDGET", "HELD", "MASS_DROP", "STALE", "Gate", "drops"]
 
-HELD: tuple[str, ...] = get_args(Suppressed)
+HELD: tuple[Suppressed, ...] = get_args(Suppressed)
 BUDGET, MASS_DROP, STALE, BEHIND = (
     HELD.index(name) + 1 for name in ("budget", "mass_drop", "stale", "behind")
 )

@@ -146,9 +146,9 @@ async def take_account(
 
 
 def _count(account: Account, alert: AlertV1) -> None:
-    if alert.state == "open":
-        account.opened += 1
-        account.open_alerts[alert.dedup_key] = alert
-    elif alert.state == "resolved":
+    if alert.state in ("resolved", "expired"):
         account.resolved += 1
         account.open_alerts.pop(alert.dedup_key, None)
+    elif alert.state != "suppressed":
+        account.opened += alert.transition in ("opened", "released")
+        account.open_alerts[alert.dedup_key] = alert

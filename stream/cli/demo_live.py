@@ -28,6 +28,7 @@ __all__ = ["Watch", "alert_line", "play"]
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
 STYLE = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "blue"}
+OVER = ("resolved", "expired")
 CUSTOMERS = 500
 DAYS = 180
 NEWEST = 8
@@ -48,12 +49,12 @@ class Watch:
     def see(self, alert: AlertV1) -> None:
         """Take in one transition."""
         self.newest.appendleft(alert)
-        if alert.state == "open":
-            self.opened += 1
-            self.open_alerts[alert.dedup_key] = alert
-        else:
+        if alert.state in OVER:
             self.resolved += 1
             self.open_alerts.pop(alert.dedup_key, None)
+        elif alert.state != "suppressed":
+            self.opened += alert.transition in ("opened", "released")
+            self.open_alerts[alert.dedup_key] = alert
 
     def by_severity(self) -> dict[str, int]:
         """Open alerts."""
@@ -163,7 +164,7 @@ def _picture(worker: DemoWorker, watch: Watch, rate: float) -> Group:
 
 def _rows(alerts: Iterable[AlertV1]) -> Iterable[tuple[Text, ...]]:
     for alert in alerts:
-        style = STYLE[alert.severity] if alert.state == "open" else "green"
+        style = "green" if alert.state in OVER else STYLE[alert.severity]
         yield (
             Text(alert.state_since.strftime("%H:%M:%S"), style="dim"),
             Text(f"{alert.state} {alert.severity}", style=style),
@@ -174,7 +175,7 @@ def _rows(alerts: Iterable[AlertV1]) -> Iterable[tuple[Text, ...]]:
 
 def alert_line(alert: AlertV1) -> str:
     """One alert in words: who, how bad, and why."""
-    return f"{alert.state:8} {alert.severity:8} {alert.customer_id:12} {_what(alert)}"
+    return f"{alert.state:10} {alert.severity:8} {alert.customer_id:12} {_what(alert)}"
 
 
 def _what(alert: AlertV1) -> str:
@@ -184,4 +185,4 @@ def _what(alert: AlertV1) -> str:
         value = f"churn risk {alert.churn_risk:.2f}"
     reasons = [(reason.score, reason.code, reason.contribution) for reason in alert.reasons]
     why = reasons_words(reasons, about)
-    return f"{value}: {why}" if why and alert.state == "open" else value
+    return f"{value}: {why}" if why and alert.state not in OVER else value

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 import typer
 
-from stream.alerts.evaluate import open_rules
+from stream.alerts.life import open_alerts
 from stream.alerts.rules import Rule
 from stream.cli import output
 from stream.cli.further import further, place, print_further
@@ -120,7 +120,7 @@ def _look(of: Known, since: str | None, *, percentile: bool) -> Found:
         uncertainty=float(trust.uncertainty[0]),
         events=int(of.table.rows["events"][of.row]),
         horizon_days=of.pipeline.parameters.churn.horizon_days,
-        open_alerts=open_rules(of.table.rows[of.row], of.pipeline.rules),
+        open_alerts=open_alerts(of.table.alerts, of.row, of.pipeline.rules),
         n_unreadable=of.n_unreadable,
         computed_band=BANDS[computed_bands(scores.trust_centi, of.pipeline.parameters.bands)[0]],
         standing=of.pipeline.standing(of.table, of.key, of.time_ms),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stream.alerts.evaluate import open_rules
+from stream.alerts.life import open_alerts
 from stream.cli import output
 from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
 from stream.cli.times import shown
@@ -55,7 +55,7 @@ def whatif(
     with known(customer, at=at, events=events, params=params, bootstrap=bootstrap, app_id=app_id) as of:
         goals = asked or default_goals(of.pipeline, of.table, of.row, of.time_ms)
         answer = run(of.pipeline, of.table, of.key, of.time_ms, goals, declared, _names(of))
-        is_open = bool(open_rules(of.table.rows[of.row], of.pipeline.rules))
+        is_open = bool(open_alerts(of.table.alerts, of.row, of.pipeline.rules))
     if json:
         output.json_line(_as_json(of, answer, lang.language))
     else:

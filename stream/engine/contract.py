@@ -64,6 +64,10 @@ class Pipeline(Protocol):
         """Score rows [start, stop) anew; effects only of what moved."""
         ...
 
+    def due(self, table: Any, now_ms: int, /) -> Effects:
+        """Score rows that time alone may have moved by now, some at a time; effects only of what moved."""
+        ...
+
     def bands(self, table: Any, start: int, stop: int, /) -> Mapping[tuple[str, str], int]:
         """Customers of the rows [start, stop) by (score, band)."""
         ...

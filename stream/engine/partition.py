@@ -38,6 +38,7 @@ __all__ = ["Partition"]
 
 log = structlog.get_logger(__name__)
 
+DUE_EVERY_S = 1.0
 OnFailure = Callable[["Partition", Exception], None]
 
 
@@ -87,6 +88,7 @@ class Partition:
         self._idle.set()
         self._clock = StepClock()
         self._sweep = SweepClock(settings.sweep_interval_s, settings.sweep_slice_rows)
+        self._due_at = monotonic() + DUE_EVERY_S
         self._task: asyncio.Task[None] | None = None
 
     # --- what the transport sees ---------------------------------------------------------------------------
@@ -210,22 +212,22 @@ class Partition:
                 began = monotonic()
                 if self.ready and self._queue:
                     await self._step()
-                if (
-                    self.ready
-                    and not self._clock.behind
-                    and (rows := self._sweep.slice(self.table.n_rows)) is not None
-                ):
-                    await self._sweep_slice(*rows)
+                if self.ready and not self._clock.behind:
+                    await self._time_passes()
         except Exception as error:  # whatever it is, memory may be ahead of the log
             self.ready = False
             self._on_failure(self, error)
 
     async def _wait(self, earliest: float) -> None:
-        """Until there is work: runs and the interval over, a full step, or a sweep."""
-        while not (self.ready and (self._queue or self._sweep.active)):
-            await self._woken(self._sweep.seconds_left() if self.ready else None)
+        """Until there is work: runs and the interval over, a full step, a sweep, or alerts to look at."""
+        while not (self.ready and (self._queue or self._time_left() <= 0.0)):
+            await self._woken(self._time_left() if self.ready else None)
         while (left := earliest - monotonic()) > 0 and self._n_queued < self._settings.max_uncommitted:
             await self._woken(left)
+
+    def _time_left(self) -> float:
+        """Seconds until time alone is work: a slice of a sweep, or alerts that are due."""
+        return min(self._sweep.seconds_left(), self._due_at - monotonic())
 
     async def _woken(self, limit_s: float | None) -> None:
         self._wake.clear()
@@ -252,20 +254,34 @@ class Partition:
             self.last_timestamp_ms = int(records[-1].timestamp)
         self._metrics.committed(effects, [record.timestamp for record in records], now_ms())
 
+    async def _time_passes(self) -> None:
+        """What no event asks for: alerts that are due, once a second, and a slice of a sweep."""
+        if monotonic() >= self._due_at:
+            now = now_ms()
+            self.ahead = True
+            await self._write_if_any(self._pipeline.due(self.table, now), now)
+            self._due_at = monotonic() + DUE_EVERY_S
+        if self.ready and (rows := self._sweep.slice(self.table.n_rows)) is not None:
+            await self._sweep_slice(*rows)
+
     async def _sweep_slice(self, start: int, stop: int) -> None:
         now = now_ms()
         self.ahead = True
         began = monotonic()
         effects = self._pipeline.sweep(self.table, start, stop, now)
         took_s = monotonic() - began
+        await self._write_if_any(effects, now)
+        if self._sweep.done(start, stop, self.table.n_rows, took_s):
+            self._metrics.sweeps += 1
+        self._metrics.swept_rows += stop - start
+
+    async def _write_if_any(self, effects: Effects, now: int) -> None:
+        """Write what time alone has moved; memory is ahead until then."""
         if effects.changelog or effects.scores or effects.alerts or effects.alert_log or effects.dead_letters:
             await self._write(effects, self.durable)
             self._metrics.committed(effects, [], now)
         else:
             self.ahead = False
-        if self._sweep.done(start, stop, self.table.n_rows, took_s):
-            self._metrics.sweeps += 1
-        self._metrics.swept_rows += stop - start
 
     def _take(self) -> tuple[list[Run], list[Any]]:
         """All queued runs up to the step's limit; the one that reaches beyond it is cut."""

@@ -4,6 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from stream.alerts.life import Transition
+from stream.alerts.storm import HELD
+
 __all__ = ["DeadLetter", "Effects"]
 
 KeyValue = tuple[bytes, bytes]
@@ -30,8 +33,9 @@ class Effects:
         outcomes: events by (type, outcome), outcome one of scored, duplicate, invalid; type "unknown"
         where unreadable. Commands have the type "command" and are applied, superseded or invalid.
         causes: dead letters by cause.
-        opened: alerts opened, by severity.
-        resolved: alerts resolved, by severity.
+        opened: alerts opened, those that were held back before included, by severity.
+        resolved: alerts resolved or expired, by severity; not those that never opened.
+        suppressed: alerts held back, by reason.
         promises_given_up: open promises counted as broken because a customer had more than a row may hold.
         n_records: records of the run, dead ones included.
     """
@@ -45,5 +49,15 @@ class Effects:
     causes: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)
+    suppressed: Counter[str] = field(default_factory=Counter)
     promises_given_up: int = 0
     n_records: int = 0
+
+    def count(self, transition: Transition) -> None:
+        """Count one transition of an alert."""
+        if transition.kind in ("opened", "released"):
+            self.opened[transition.severity] += 1
+        elif transition.kind == "suppressed":
+            self.suppressed[HELD[transition.held - 1]] += 1
+        elif transition.opened_ms and transition.kind in ("resolved", "expired"):
+            self.resolved[transition.severity] += 1

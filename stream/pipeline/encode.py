@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
-from typing import Literal
+from math import isnan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.alert import AlertV1
+from schemas.alert import Acknowledged, AlertV1, Note, Snoozed
+from schemas.alert import State as AlertState
 from schemas.codec import encode
 from schemas.score import Forced, Overridden, Reason
-from stream.alerts.evaluate import State, Transition, alert_id
+from stream.alerts.life import Transition, alert_id, owner
+from stream.alerts.rules import Rule
+from stream.alerts.storm import HELD
+from stream.model.columns import TIERS
 from stream.model.interval import interval
 from stream.model.override import BANDS, Override, Standing, computed_bands
 from stream.model.parameters import Parameters
@@ -19,9 +24,20 @@ from stream.model.risk import ABSENT_REASON
 from stream.model.score import Scores
 from stream.pipeline.reasons import TopReasons
 from stream.pipeline.texts import Numbers, id_texts
+from stream.state.alerts import State
+from stream.state.people import People
 
 __all__ = ["encode_alert", "encode_scores", "rfc3339"]
 
+STATES: dict[State, AlertState] = {
+    State.SUPPRESSED: "suppressed",
+    State.OPEN: "open",
+    State.ACKNOWLEDGED: "acknowledged",
+    State.SNOOZED: "snoozed",
+    State.RECOVERING: "recovering",
+    State.RESOLVED: "resolved",
+    State.EXPIRED: "expired",
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MANY = 100_000
@@ -126,6 +142,7 @@ def encode_alert(
     scores: Scores,
     reasons: list[Reason],
     transition: Transition,
+    people: People | None,
     parameters: Parameters,
     versions: tuple[str, str],
 ) -> tuple[bytes, bytes]:
@@ -133,17 +150,17 @@ def encode_alert(
 
     Args:
         key: customer id.
-        row: the customer's row.
+        row: the customer's row as it was before this publication.
         scores: of all n customers; the transition knows which.
         reasons: of this customer.
         transition: what changed.
+        people: what was said of the alert.
         parameters: of the model.
         versions: (rule version, model version).
     """
     customer, rule, i = key.decode(), transition.rule, transition.customer
-    resolved = transition.state is State.RESOLVED
-    over: Literal["expired", "resolved"] = "expired" if transition.expired else "resolved"
-    risk = int(scores.risk_e4[i])
+    over = transition.state in (State.RESOLVED, State.EXPIRED)
+    opened_ms, risk = transition.opened_ms, int(scores.risk_e4[i])
     record = AlertV1(
         alert_id=alert_id(customer, rule.id, transition.episode),
         dedup_key=f"{customer}|{rule.id}",
@@ -154,12 +171,12 @@ def encode_alert(
         model_version=versions[1],
         customer_id=customer,
         segment=row["segment"].decode() or None,
-        severity=rule.severity,
-        state=over if resolved else "open",
-        state_since=rfc3339(transition.now_ms),
-        opened_at=rfc3339(transition.opened_ms),
-        resolved_at=rfc3339(transition.now_ms) if resolved else None,
-        resolve_reason=("expired" if transition.expired else "recovered") if resolved else None,
+        severity=transition.severity,
+        state=STATES[transition.state],
+        state_since=rfc3339(transition.since_ms),
+        opened_at=rfc3339(opened_ms) if opened_ms else None,
+        resolved_at=rfc3339(transition.since_ms) if over else None,
+        resolve_reason=transition.reason or None,
         as_of=rfc3339(transition.now_ms),
         trust=int(scores.trust_centi[i]) / 100,
         churn_risk=risk / 10_000 if risk >= 0 else None,
@@ -168,7 +185,38 @@ def encode_alert(
         threshold_clear=rule.clear,
         reasons=reasons,
         recommended_action=rule.action,
-        owner=rule.owner,
-        due_at=rfc3339(transition.opened_ms + round(rule.due_hours * 3_600_000)),
+        owner=owner(rule, transition.severity, people),
+        due_at=rfc3339(opened_ms + round(rule.due_hours * 3_600_000)) if opened_ms else None,
+        mode=rule.mode,
+        transition=transition.kind,
+        suppressed_by=HELD[transition.held - 1] if transition.held else None,
+        value=None if isnan(transition.value) else transition.value,
+        previous_value=_previous(rule, row),
+        uncertainty=round(float(scores.trust.uncertainty[i]), 4),
+        tier=TIERS[row["tier"] - 1] if row["tier"] else None,
+        locale=row["locale"].decode() or None,
+        notifications=transition.notifications,
+        **_said(people),
     )
     return f"{customer}|{rule.id}".encode(), encode(record)
+
+
+def _previous(rule: Rule, row: np.void) -> float | None:
+    """What the rule looks at as it was last published, where the row keeps that."""
+    if rule.kind == "trust_below" and row["seq"]:
+        return int(row["trust_centi"]) / 100
+    if rule.kind == "churn_risk_above" and row["seq"] and row["risk_e4"] >= 0:
+        return int(row["risk_e4"]) / 10_000
+    return None
+
+
+def _said(people: People | None) -> dict[str, Any]:
+    """The fields of an alert that people fill."""
+    if people is None:
+        return {}
+    ack, snooze, note = people.ack, people.snooze, people.note
+    return {
+        "ack": ack and Acknowledged(ack.by, rfc3339(ack.at_ms), ack.text),
+        "snooze": snooze and Snoozed(rfc3339(snooze.until_ms), snooze.by, snooze.reason),
+        "note": note and Note(note.by, rfc3339(note.at_ms), note.text or ""),
+    }

@@ -14,9 +14,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.alerts.evaluate import State, Transition, Values, evaluate
+from stream.alerts.evaluate import evaluate
+from stream.alerts.life import Transition
 from stream.alerts.rules import Rules
-from stream.model.columns import MS_PER_DAY, Ints
+from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
 from stream.model.drift import Sums
 from stream.model.explain import Explanation, explain, observations
 from stream.model.override import Standing, standing
@@ -27,8 +28,9 @@ from stream.pipeline.decisions import COMMAND, decisions
 from stream.pipeline.decode import Decoded, decode, refuse, type_name
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import encode_alert, encode_scores
+from stream.pipeline.measure import measure
 from stream.pipeline.outcomes import outcomes
-from stream.pipeline.reasons import top_reasons
+from stream.pipeline.reasons import TopReasons, top_reasons
 from stream.pipeline.record import Record
 from stream.state.apply import apply
 from stream.state.facts import facts
@@ -107,8 +109,15 @@ class Pipeline:
 
     def sweep(self, table: CustomerTable, start: int, stop: int, now_ms: int) -> Effects:
         """Score the rows [start, stop) because time has passed; publishes only what moved."""
+        return self._look(table, table.live(start, stop), now_ms)
+
+    def due(self, table: CustomerTable, now_ms: int, limit: int = 1_000) -> Effects:
+        """Score the rows of alerts that time alone may move, at most `limit`; publishes only what moved."""
+        time_ms = table.watermark_ms if self.clock == "event" else now_ms
+        return self._look(table, table.alerts.due(time_ms, limit), now_ms)
+
+    def _look(self, table: CustomerTable, rows: Ints, now_ms: int) -> Effects:
         effects = Effects()
-        rows = table.live(start, stop)
         if len(rows):
             time_ms = table.watermark_ms if self.clock == "event" else now_ms
             _write_rows(table, [self._publish(table, rows, time_ms, effects, everything=False)], effects)
@@ -138,14 +147,21 @@ class Pipeline:
         known = facts(table, rows, now_ms, self.parameters, store)
         scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
-        alerts_before = store["alert_state"].copy()
         uncertainty = np.round(scores.trust.uncertainty, 4)  # as published
-        values = Values(scores.trust_centi, scores.risk_e4, uncertainty, known.risk.purchase_days)
-        transitions = evaluate(store, values, self.rules, now_ms)
+        evaluated = evaluate(
+            table.alerts,
+            rows,
+            store["events"].astype(np.int64),
+            (store["last_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS,
+            measure(self.rules, known, scores, uncertainty),
+            self.rules,
+            now_ms,
+        )
+        transitions = evaluated.transitions
         if everything:
             publish = np.ones(len(rows), np.bool_)
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
-            publish = self._moved(scores, store) | (store["alert_state"] != alerts_before).any(axis=1)
+            publish = self._moved(scores, store) | evaluated.moved
             for i, holds in standings.items():
                 publish[i] |= table.tails.marks(int(rows[i])).published != holds.mark
         if not publish.all():
@@ -164,7 +180,8 @@ class Pipeline:
             ]
         keys = table.key_list(rows)
         if len(rows):
-            self._encode(keys, store, known, scores, transitions, now_ms, effects, standings)
+            reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)
+            self._tell(table, keys, store, scores, reasons, transitions, effects)
             for i, holds in standings.items():
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
@@ -194,25 +211,43 @@ class Pipeline:
         before: NDArray[np.void],
         known: Facts,
         scores: Scores,
-        transitions: list[Transition],
         now_ms: int,
         effects: Effects,
         standings: Mapping[int, Standing],
-    ) -> None:
-        """Records of n customers and of their transitions."""
+    ) -> TopReasons:
+        """Records of n customers; returns the reasons in them."""
         reasons = top_reasons(scores, observations(known, scores, now_ms, self.parameters))
         effects.scores += encode_scores(
             keys, before, scores, reasons, now_ms, self.parameters, self.model_version, standings
         )
+        return reasons
+
+    def _tell(
+        self,
+        table: CustomerTable,
+        keys: list[bytes],
+        before: NDArray[np.void],
+        scores: Scores,
+        reasons: TopReasons,
+        transitions: list[Transition],
+        effects: Effects,
+    ) -> None:
+        """Records of the transitions of n customers."""
         for transition in transitions:
             i = transition.customer
             record = encode_alert(
-                keys[i], before[i], scores, reasons.of(i), transition, self.parameters, self._versions
+                keys[i],
+                before[i],
+                scores,
+                reasons.of(i),
+                transition,
+                table.alerts.people.get(transition.place),
+                self.parameters,
+                self._versions,
             )
             effects.alerts.append(record)
             effects.alert_log.append(record)
-            counter = effects.resolved if transition.state is State.RESOLVED else effects.opened
-            counter[transition.rule.severity] += 1
+            effects.count(transition)
 
     def explain(self, table: CustomerTable, key: bytes, now_ms: int) -> Explanation | None:
         """Every reason of one customer at a time; None if unknown."""
@@ -242,7 +277,7 @@ class Pipeline:
         scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
         store = take(table.rows, rows)
-        self._encode(table.key_list(rows), store, known, scores, [], now_ms, effects, standings)
+        self._encode(table.key_list(rows), store, known, scores, now_ms, effects, standings)
         return [value for _, value in effects.scores]
 
     def outcomes(self, table: CustomerTable, start: int, stop: int) -> Sums:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stream.alerts.evaluate import open_rules
+from stream.alerts.life import open_alerts
 from stream.alerts.rules import Rule
 from stream.model.columns import currency_code
 from stream.model.score import score
@@ -102,7 +102,7 @@ class WhatIf:
 
 def default_goals(pipeline: Pipeline, table: CustomerTable, row: int, now_ms: int) -> tuple[Goal, ...]:
     """What the customer's open alerts need to be over; without one, what keeps each rule from opening."""
-    opened = open_rules(table.rows[row], pipeline.rules)
+    opened = open_alerts(table.alerts, row, pipeline.rules)
     if opened:
         return _toughest([_goal(rule, rule.clear) for rule, _since in opened])
     known = facts(table, np.array([row]), now_ms, pipeline.parameters)

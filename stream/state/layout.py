@@ -6,7 +6,7 @@ Conventions:
 
 Change a field here and `LAYOUT_VERSION` goes up: a worker that meets rows of another version stops and says
 which command rebuilds them. What does not fit the fixed row (many purchase days, many promises at once)
-follows it as a tail.
+and what most customers do not have (alerts) follows it as a tail.
 """
 
 import numpy as np
@@ -17,7 +17,6 @@ from stream.model.evidence import CAUSES
 from stream.model.promises import PROMISE
 
 __all__ = [
-    "ALERT_SLOTS",
     "DAY_SLOTS",
     "DEDUP_SLOTS",
     "FEEDBACK_SLOTS",
@@ -28,14 +27,13 @@ __all__ = [
     "ROW",
 ]
 
-LAYOUT_VERSION = 7
+LAYOUT_VERSION = 8
 MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
 
 DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
 DAY_SLOTS = 12  # latest purchase days in the row; older ones in the tail
 PROMISE_SLOTS = 4  # promises in the row, enough for a busy customer; further ones in the tail
 FEEDBACK_SLOTS = 4  # latest graded feedback with its time; older of the last 92 days in the tail
-ALERT_SLOTS = 4  # rules that may have an episode per customer
 
 HEADER = [("magic", "<u2"), ("layout", "<u2"), ("statistics", "<u4")]
 
@@ -49,13 +47,6 @@ ROW = np.dtype(
         ("dedup", "<u8", (DEDUP_SLOTS,)),  # hashes of event ids, ring by acceptance
         ("promises", PROMISE, (PROMISE_SLOTS,)),
         ("feedback", "<u4", (FEEDBACK_SLOTS,)),  # 26 bits of time, 6 of code, latest first
-        ("alert_since_s", "<u4", (ALERT_SLOTS,)),  # when the present state began ...
-        ("alert_rule", "<u4", (ALERT_SLOTS,)),  # hash of the rule id, 0 = free slot
-        ("alert_seq", "<u4", (ALERT_SLOTS,)),
-        ("alert_events", "<u4", (ALERT_SLOTS,)),  # `events` when it opened
-        ("alert_since_ms", "<u2", (ALERT_SLOTS,)),  # ... and so many milliseconds
-        ("alert_episode", "<u2", (ALERT_SLOTS,)),
-        ("alert_state", "u1", (ALERT_SLOTS,)),
         ("days", "<u2", (DAY_SLOTS,)),  # latest distinct purchase days, unordered
         ("first_day", "<u2"),
         ("n_days", "<u2"),  # distinct purchase days, tail included
@@ -82,6 +73,7 @@ ROW = np.dtype(
         ),  # lowest `columns.currency_number` paid in, 0 = none; sums of others: tail
         ("segment", "S16"),
         ("locale", "S8"),
+        ("spare", "<u4"),  # to whole words
     ]
 )
 

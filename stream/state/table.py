@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stream.errors import StateError
 from stream.model.columns import Ints
+from stream.state.alerts import AlertSlots, Kept
 from stream.state.keys import KeyIndex
 from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, extend, grown, put, take
 from stream.state.storm import Storm
@@ -24,6 +25,7 @@ class CustomerTable:
         rows: structured array of capacity >= `n_rows`; only the first `n_rows` are in use or on the free
         list.
         tails: overflow by row number.
+        alerts: the rows' alerts.
         index: row number by key.
         watermark_ms: highest event time applied, never back.
         storm: what of the partition's alerts was held back lately.
@@ -33,6 +35,7 @@ class CustomerTable:
         self.statistics = statistics
         self.rows: NDArray[np.void] = np.zeros(1024, ROW)
         self.tails = Tails()
+        self.alerts = AlertSlots(len(self.rows))
         self.index = KeyIndex()
         self.watermark_ms = 0
         self.storm = Storm()
@@ -64,6 +67,7 @@ class CustomerTable:
         rows, fresh = self.index.rows_of(keys)
         if self.n_rows > len(self.rows):
             extend(self, "rows", grown(self.n_rows))
+            self.alerts.grow(len(self.rows))
         return rows, fresh
 
     def remove(self, key: bytes) -> None:
@@ -71,6 +75,7 @@ class CustomerTable:
         row = self.index.remove(key)
         if row is not None:
             self.tails.forget(row)
+            self.alerts.forget(row)
             self.rows[row] = np.zeros((), ROW)
 
     def live(self, start: int, stop: int) -> Ints:
@@ -86,17 +91,21 @@ class CustomerTable:
         data = take(self.rows, rows).tobytes()
         size = ROW.itemsize
         values = [data[i : i + size] for i in range(0, len(data), size)]
-        if self.tails:
-            tails, numbers = self.tails, rows.tolist()
-            with_tail = [
-                i
-                for i in np.flatnonzero(list(map(tails.__contains__, numbers))).tolist()
-                if not tails[numbers[i]].empty
-            ]
-            encoded = tails.encode([numbers[i] for i in with_tail])
-            for i, further in zip(with_tail, encoded, strict=True):
-                values[i] += further
+        further = self._with_tail(rows)
+        if len(further):
+            encoded = self.tails.encode(rows[further].tolist(), self.alerts.encode(rows[further]))
+            for i, tail in zip(further.tolist(), encoded, strict=True):
+                values[i] += tail
         return values
+
+    def _with_tail(self, rows: Ints) -> Ints:
+        """Which of some rows have more than their fixed bytes."""
+        further = self.alerts.heads[rows] > 0
+        if self.tails:
+            tails = self.tails
+            for i in np.flatnonzero(list(map(tails.__contains__, rows.tolist()))).tolist():
+                further[i] |= not tails[int(rows[i])].empty
+        return np.flatnonzero(further)
 
     def load(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """Bulk restore from changelog records in log order; a later value of a key wins, None forgets it.
@@ -128,13 +137,18 @@ class CustomerTable:
         self._check(loaded)
         rows, _ = self._rows_for(keys)
         put(self.rows, rows, loaded)
-        if plain and not self.tails:
+        if plain and not self.tails and not len(self.alerts):
             return
+        alerts: dict[int, Kept] = {}
         for row, value in zip(rows.tolist(), present, strict=True):
             if len(value) > size:
-                self.tails.decode(row, value[size:])
+                alerts[row] = self.tails.decode(row, value[size:])
             else:
                 self.tails.forget(row)
+                alerts.pop(row, None)
+        for row in rows[self.alerts.heads[rows] > 0].tolist():
+            self.alerts.forget(row)
+        self.alerts.load({row: kept for row, kept in alerts.items() if kept.n})
 
     def _check(self, loaded: NDArray[np.void]) -> None:
         if not (loaded["magic"] == MAGIC).all():

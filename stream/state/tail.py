@@ -1,14 +1,14 @@
 """What does not fit a fixed row: older purchase days, further promises, earlier feedback, other currencies.
 
-Kept beside the rows, written behind the row's bytes in the changelog, so nothing is forgotten because a
-slot was full. All promises beyond the rows' slots lie in one array, so that those of many customers are
-merged and judged at once; a tail only knows the places of its own.
+Kept beside the rows, written behind the row's bytes in the changelog together with its alerts, so nothing is
+forgotten because a slot was full. All promises beyond the rows' slots lie in one array, so that those of many
+customers are merged and judged at once; a tail only knows the places of its own.
 """
 
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from types import MappingProxyType
 
 import numpy as np
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from stream.errors import StateError
 from stream.model.columns import Ints
 from stream.model.promises import PROMISE
+from stream.state.alerts import NO_ALERTS, SLOT, Kept
 from stream.state.marks import Marks
 
 __all__ = ["Tail", "Tails"]
 
-_COUNTS = struct.Struct("<HHHH")  # days, promises, feedback, amounts
+_COUNTS = struct.Struct("<HHHHHI")  # days, promises, feedback, amounts, alerts, bytes of people's words
 _AMOUNT = np.dtype([("currency", "<u2"), ("amount_e4", "<i8")])
 _WORDS = PROMISE.itemsize // 8
 NOTHING: MappingProxyType[int, int] = MappingProxyType({})
@@ -62,6 +63,9 @@ class Tail:
         if self.amounts is None:
             self.amounts = {}
         self.amounts[currency] = self.amounts.get(currency, 0) + amount_e4
+
+
+NO_TAIL = Tail()
 
 
 class Tails(dict[int, Tail]):
@@ -131,27 +135,37 @@ class Tails(dict[int, Tail]):
         places = np.fromiter(chain.from_iterable(part.values() for part in parts), np.int64, int(size.sum()))
         return self.at(places), size
 
-    def encode(self, rows: Sequence[int]) -> list[bytes]:
-        """Bytes that follow each row that has a tail: counts, days ascending, promises in order, the rest."""
+    def encode(self, rows: Sequence[int], alerts: Sequence[Kept] | None = None) -> list[bytes]:
+        """Bytes that follow some rows: counts, days ascending, promises in order, the rest.
+
+        Args:
+            rows: those with a tail or with alerts.
+            alerts: of the same rows; none if not given.
+        """
         promises, size = self.promises(rows)
         data, end = promises.tobytes(), 0
         encoded = []
-        for row, n in zip(rows, size.tolist(), strict=True):
-            tail = self[row]
+        for row, n, kept in zip(rows, size.tolist(), alerts or repeat(NO_ALERTS, len(rows)), strict=True):
+            tail = self.get(row, NO_TAIL)
             days, amounts = sorted(tail.days), sorted((tail.amounts or {}).items())
             start, end = end, end + n * PROMISE.itemsize
             encoded.append(
-                _COUNTS.pack(len(days), n, len(tail.feedback) // 4, len(amounts))
+                _COUNTS.pack(len(days), n, len(tail.feedback) // 4, len(amounts), kept.n, len(kept.people))
                 + struct.pack(f"<{len(days)}H", *days)
                 + data[start:end]
                 + tail.feedback
-                + np.array(amounts, _AMOUNT).tobytes()
+                + (np.array(amounts, _AMOUNT).tobytes() if amounts else b"")
+                + kept.slots
+                + kept.people
                 + (b"" if tail.marks is None else tail.marks.encode())
             )
         return encoded
 
-    def decode(self, row: int, data: bytes) -> None:
+    def decode(self, row: int, data: bytes) -> Kept:
         """Inverse of `encode`, for one row; what it had is forgotten.
+
+        Returns:
+            the row's alerts.
 
         Raises:
             StateError: truncated or over-long bytes.
@@ -161,18 +175,23 @@ class Tails(dict[int, Tail]):
                 "a state row ends inside its overflow header",
                 hint="the changelog holds foreign or torn bytes",
             )
-        n_days, n_promises, n_feedback, n_amounts = _COUNTS.unpack_from(data)
+        n_days, n_promises, n_feedback, n_amounts, n_alerts, n_words = _COUNTS.unpack_from(data)
         promises_at = _COUNTS.size + 2 * n_days
         feedback_at = promises_at + PROMISE.itemsize * n_promises
         amounts_at = feedback_at + 4 * n_feedback
-        end = amounts_at + _AMOUNT.itemsize * n_amounts
+        alerts_at = amounts_at + _AMOUNT.itemsize * n_amounts
+        words_at = alerts_at + SLOT.itemsize * n_alerts
+        end = words_at + n_words
         if len(data) < end:
             raise StateError(
                 "a state row's overflow has another length than it says",
                 hint="the changelog holds torn bytes",
             )
         marks = Marks.decode(data[end:]) if len(data) > end else None
+        kept = Kept(n_alerts, data[alerts_at:words_at], data[words_at:end])
         self.forget(row)
+        if alerts_at == _COUNTS.size and marks is None:
+            return kept
         tail = self.tail(row)
         if marks is not None:
             tail.marks = marks
@@ -185,3 +204,4 @@ class Tails(dict[int, Tail]):
         tail.feedback = bytes(data[feedback_at:amounts_at])
         if n_amounts:
             tail.amounts = dict(np.frombuffer(data, _AMOUNT, n_amounts, amounts_at).tolist())
+        return kept

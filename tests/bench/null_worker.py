@@ -60,6 +60,9 @@ class NullPipeline:
     def sweep(self, _table: NoTable, _start: int, _stop: int, _now_ms: int) -> Effects:
         return Effects()
 
+    def due(self, _table: NoTable, _now_ms: int) -> Effects:
+        return Effects()
+
     def bands(self, _table: NoTable, _start: int, _stop: int) -> Mapping[tuple[str, str], int]:
         return {}
 

@@ -5,15 +5,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert, decode_score
 from schemas.score import ScoreV1
 from stream.alerts import rules
-from stream.alerts.evaluate import State
 from stream.config import Settings
 from stream.engine.reader import read_topic
 from stream.model import parameters
 from stream.pipeline import Pipeline
+from stream.state.alerts import State
 from stream.state.position import POSITION_KEY, Position
 from stream.state.table import CustomerTable
 from tests.oracles import Oracle, alert_differences, score_differences, table_differences
@@ -156,11 +158,10 @@ def _last_published(table: CustomerTable, scores: list[ScoreV1], alerts: list[Al
     """A row remembers what was last published of its customer: the next score and alert go on from there."""
     found = []
     last = {score.customer_id: score for score in scores}
-    episodes: dict[str, dict[int, tuple[int, int, bool]]] = defaultdict(dict)
+    episodes: dict[str, dict[int, tuple[int, int, str]]] = defaultdict(dict)
     keys = {rule.id: rule.key for rule in rules.load().rule}
     for alert in alerts:
-        state = (alert.seq, alert.episode, alert.state == "open")
-        episodes[alert.customer_id][keys[alert.rule_id]] = state
+        episodes[alert.customer_id][keys[alert.rule_id]] = (alert.seq, alert.episode, alert.state)
     for customer, score in last.items():
         at = table.index.get(customer.encode())
         if at is None:
@@ -171,13 +172,20 @@ def _last_published(table: CustomerTable, scores: list[ScoreV1], alerts: list[Al
         known = tuple(int(row[name]) for name in ("seq", "trust_centi", "risk_e4"))
         if known != published:
             found.append(f"row {customer}: last published {known} in the row, {published} on the topic")
-        slots = zip(
-            *(row[f"alert_{name}"].tolist() for name in ("rule", "seq", "episode", "state")), strict=True
-        )
-        kept = {rule: (seq, of, state == State.OPEN) for rule, seq, of, state in slots if rule and seq}
+        slots = [table.alerts.slots[place] for place in table.alerts.of(at)]
+        kept = {
+            int(slot["rule"]): (int(slot["seq"]), int(slot["episode"]), _state(slot))
+            for slot in slots
+            if slot["seq"]
+        }
         if kept != episodes[customer]:
             found.append(f"row {customer}: alerts {kept} in the row, {episodes[customer]} in the log")
     return found
+
+
+def _state(slot: np.void) -> str:
+    """The state that was published last: PENDING is not, so what it was before."""
+    return State(int(slot["back" if slot["state"] == State.PENDING else "state"])).name.lower()
 
 
 def _position(settings: Settings, source: list[Any], position: Position | None) -> list[str]:

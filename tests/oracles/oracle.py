@@ -8,8 +8,8 @@ from schemas.alert import AlertV1
 from schemas.score import ScoreV1
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
-from tests.oracles.alerting import Life, implied
-from tests.oracles.memory import Memory
+from tests.oracles.alerting import Customer, Life, implied
+from tests.oracles.memory import TIERS, Memory
 from tests.oracles.reading import END_MS, Event, Refused, SourceRecord, read
 from tests.oracles.scoring import Score, score
 
@@ -95,8 +95,19 @@ class Oracle:
         lives: dict[tuple[str, str], Life] = {}
         found: list[AlertV1] = []
         for published in chain:
-            found += implied(published, self.score_of(published).purchase_days, lives, self.rules)
+            found += implied(published, self._customer_of(published), lives, self.rules)
         return found
+
+    def _customer_of(self, published: ScoreV1) -> Customer:
+        """What an alert needs to know of the customer as of a published score."""
+        memory = self._after(self._past, published.customer_id, published.events)
+        tier = memory.profile.get("tier", (0, 0))[1]
+        return Customer(
+            purchase_days=len(memory.days),
+            last=datetime(1990, 1, 1, tzinfo=UTC) + timedelta(seconds=memory.last_s - 1),
+            tier=TIERS[tier - 1] if tier else None,
+            locale=memory.profile.get("locale", (0, None))[1] or None,
+        )
 
     def segment_at(self, customer_id: str, after_events: int) -> str | None:
         """The customer's segment after so many accepted events."""

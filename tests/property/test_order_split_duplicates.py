@@ -21,7 +21,7 @@ from tests.strategies import DAY_MS, END_MS, Body, bodies, records, splits
 
 PIPELINE = Pipeline(parameters.load(), rules.load())
 REPLAY = Pipeline(parameters.load(), rules.load(), clock="event")
-OF_PUBLICATION = {"seq", "trust_centi", "risk_e4", *(name for name in ROW.names or () if "alert_" in name)}
+OF_PUBLICATION = {"seq", "trust_centi", "risk_e4"}
 OF_ARRIVAL = {"dedup", "promises"}
 # Few promises; or many, none settled for so long that it may be folded.
 LATE_DAYS = 2

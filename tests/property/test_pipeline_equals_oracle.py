@@ -31,6 +31,40 @@ FITTED = replace(LAYERED, churn=replace(LAYERED.churn, contract=CONTRACT))
 HELD = rules.parse(
     rules.SHIPPED.read_text(encoding="utf-8").replace("due_hours", "hold_hours = 30\ndue_hours")
 )
+BUSY = rules.parse(
+    """
+[[rule]]
+id = "trust"
+kind = "trust_below"
+open = 45.0
+clear = 50.0
+severity = "info"
+owner = "support"
+action = "call"
+keep_open_hours = 40
+cooldown_hours = 200
+expire_days = 20
+escalate = 35.0
+escalate_severity = "error"
+escalate_owner = "lead"
+
+[[rule]]
+id = "risk"
+kind = "churn_risk_above"
+open = 0.5
+clear = 0.45
+severity = "warning"
+owner = "support"
+action = "call"
+mode = "shadow"
+hold_hours = 10
+keep_open_hours = 1
+cooldown_hours = 100
+expire_days = 30
+escalate_severity = "critical"
+escalate_after_hours = 60
+"""
+)
 Clock = Literal["wall", "event"]
 
 
@@ -50,6 +84,7 @@ def run(
         now_ms = START_MS + (part.stop * 130 * DAY_MS) // len(source)
         effects = [pipeline.step(table, source[part], now_ms)]
         if sweeps and number % 2:
+            effects.append(pipeline.due(table, now_ms + DAY_MS // 2))
             effects.append(pipeline.sweep(table, 0, table.n_rows, now_ms + DAY_MS))
         for effect in effects:
             scores += [decode_score(value) for _, value in effect.scores]
@@ -72,7 +107,7 @@ def run(
     again=st.lists(st.tuples(st.integers(0, 119), st.integers(0, 119)), max_size=20),
     data=st.data(),
     clock=st.sampled_from(["wall", "event"]),
-    law=st.sampled_from([RULES, HELD]),
+    law=st.sampled_from([RULES, HELD, BUSY]),
     model=st.sampled_from([PARAMETERS, FITTED]),
     sweeps=st.booleans(),
 )

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from stream.alerts import rules
-from stream.alerts.evaluate import State
 from stream.cli.where import DEMO_APP, DEMO_PREFIX
 from stream.config import load
 from stream.engine.reader import read_topic
@@ -19,11 +18,12 @@ from stream.engine.topics import CHANGELOG
 from stream.local.broker import LocalKafka
 from stream.model import parameters
 from stream.pipeline import Pipeline
+from stream.state.alerts import LIVE
 from stream.state.position import POSITION_KEY
 from stream.state.table import CustomerTable
 from tests.integration.demo.conftest import Home, last_line
 
-PUBLISHED = ("seq", "trust_centi", "risk_e4", "alert_since_s", "alert_since_ms", "alert_seq")
+PUBLISHED = ("seq", "trust_centi", "risk_e4")
 """Of a row: what depends on when it was published, and so on where transactions were cut."""
 
 
@@ -144,7 +144,7 @@ def _differences(expected: CustomerTable, found: CustomerTable) -> list[bytes]:
 
 
 def _open_alerts(table: CustomerTable) -> int:
-    return int((table.rows[table.live(0, table.n_rows)]["alert_state"] == State.OPEN).sum())
+    return int(np.isin(table.alerts.slots["state"], LIVE).sum())
 
 
 def _explains(home: Home) -> None:

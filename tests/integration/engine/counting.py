@@ -92,6 +92,9 @@ class CountingPipeline:
     def sweep(self, _table: CountingTable, _start: int, _stop: int, _now_ms: int) -> Effects:
         return Effects()
 
+    def due(self, _table: CountingTable, _now_ms: int) -> Effects:
+        return Effects()
+
     def bands(self, table: CountingTable, start: int, stop: int) -> Mapping[tuple[str, str], int]:
         return {("trust", "high"): len(list(table.rows)[start:stop])}
 
