@@ -19,7 +19,18 @@ from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, PRIORITIES, Floats, 
 from stream.model.evidence import growth, split_value
 from stream.model.parameters import DueHours, Parameters
 
-__all__ = ["PROMISE", "PROMISE_CAUSES", "Kind", "Step", "as_of", "closed", "evidence", "merge", "overdue"]
+__all__ = [
+    "PROMISE",
+    "PROMISE_CAUSES",
+    "Kind",
+    "Step",
+    "as_of",
+    "closed",
+    "evidence",
+    "late_seconds",
+    "merge",
+    "overdue",
+]
 
 PROMISE = np.dtype(
     [
@@ -189,10 +200,15 @@ def overdue(promises: Promises, now_ms: int, parameters: Parameters) -> Floats:
     nearly w.
     """
     rules = parameters.promises
+    late_s = late_seconds(promises, now_ms, parameters)
+    return -rules.overdue_weight * np.expm1(-late_s * (np.log(2.0) / (rules.overdue_half_days * 86_400.0)))
+
+
+def late_seconds(promises: Promises, now_ms: int, parameters: Parameters) -> Floats:
+    """For how long each open promise is past its due time, now; 0 where kept, closed or not yet due."""
     now_s = (now_ms - EPOCH_1990_MS) / 1000.0 + 1.0
     due = np.where(
         promises["kind"] == Kind.TICKET, _ticket_due(promises, parameters), promises["due"].astype(np.float64)
     )
     waiting = (promises["opened"] > 0) & ~closed(promises) & (due > 0)
-    late_s = np.where(waiting, np.maximum(now_s - due, 0.0), 0.0)
-    return -rules.overdue_weight * np.expm1(-late_s * (np.log(2.0) / (rules.overdue_half_days * 86_400.0)))
+    return np.where(waiting, np.maximum(now_s - due, 0.0), 0.0)

@@ -174,13 +174,12 @@ class Pipeline:
         known = facts(table, rows, now_ms, self.parameters, store)
         scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
-        uncertainty = np.round(scores.trust.uncertainty, 4)  # as published
         evaluated = evaluate(
             table.alerts,
             rows,
             store["events"].astype(np.int64),
             (store["last_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS,
-            measure(self.rules, known, scores, uncertainty),
+            measure(self.rules, table, rows, store, known, scores, now_ms, self.parameters),
             self.rules,
             now_ms,
         )

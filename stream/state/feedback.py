@@ -18,7 +18,7 @@ from stream.model.feedback import KEPT_DAYS
 from stream.state.layout import FEEDBACK_SLOTS
 from stream.state.tail import Tails
 
-__all__ = ["MAX_FEEDBACK", "UNIT_S", "Remembered", "add", "remembered"]
+__all__ = ["MAX_FEEDBACK", "UNIT_S", "Remembered", "add", "newest_ms", "remembered"]
 
 CODE_BITS = 6
 UNIT_S = 1 << CODE_BITS
@@ -113,6 +113,11 @@ def remembered(store: NDArray[np.void], tails: Tails, rows: Ints) -> Remembered:
         code=(entry & CODES).astype(np.int64),
         since_ms=_to_ms(since),
     )
+
+
+def newest_ms(store: NDArray[np.void]) -> Ints:
+    """When the latest feedback of some rows was, epoch ms, at most 64 s early; before 1990 if none was."""
+    return _to_ms(store["feedback"][:, 0] >> CODE_BITS)
 
 
 def _to_ms(units: NDArray[np.uint32] | Ints) -> Ints:

@@ -7,18 +7,19 @@ at once. Late records change the past they belong to. A promise that had to make
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.model import trust as trust_model
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Floats, Ints
-from stream.model.evidence import CAUSES, DERIVED_CAUSES, cause_half_lives_ms, growth, shrink
+from stream.model.evidence import CAUSES, DERIVED_CAUSES, DIMENSION_OF, cause_half_lives_ms, growth, shrink
 from stream.model.feedback import terms
 from stream.model.parameters import Parameters
 from stream.state import promises
-from stream.state.feedback import remembered
+from stream.state.feedback import newest_ms, remembered
 from stream.state.layout import take
 from stream.state.table import CustomerTable
 
-__all__ = ["MOST_DAYS", "trust_then"]
+__all__ = ["MOST_DAYS", "most_then", "trust_then"]
 
 MOST_DAYS = 90  # of feedback; a day more is remembered for events ahead
 
@@ -62,3 +63,46 @@ def trust_then(table: CustomerTable, rows: Ints, now_ms: int, days: int, paramet
     found = trust_model.trust(sums[0], sums[1], parameters.trust, silence).trust
     unknown = (first_ms > then_ms) | (last_ms > now_ms + MS_PER_DAY) | (memory.since_ms > then_ms)
     return np.where(unknown, np.nan, found)
+
+
+def most_then(
+    table: CustomerTable,
+    rows: Ints,
+    store: NDArray[np.void],
+    positive: Floats,
+    now_ms: int,
+    days: int,
+    parameters: Parameters,
+) -> Floats:
+    """No less than `trust_then`, at a fraction of its cost; 0 where nobody had heard of the customer; (n,).
+
+    As if all evidence for us had been there already, and all against us that is not known to have been. Sums
+    only grow, but for a ticket that was opened again: then nothing is ruled out, nor where promises lie in
+    the tail. Without feedback since then what is stored against us was there.
+
+    Args:
+        table: the state.
+        rows: (n,) row numbers.
+        store: a copy of these rows.
+        positive: (n, causes) evidence for us, decayed to now.
+        now_ms: time of the present scores.
+        days: at most `MOST_DAYS`.
+        parameters: of the model.
+    """
+    base, prior = parameters.trust.base_rate, parameters.trust.prior_weight
+    then_ms, half_lives = now_ms - days * MS_PER_DAY, cause_half_lives_ms(parameters.statistics)
+    weights = np.array([getattr(parameters.trust.dimension_weight, DIMENSION_OF[cause]) for cause in CAUSES])
+    good = positive[:, : len(CAUSES)] @ (weights * np.exp2(days * MS_PER_DAY / half_lives))
+    bad = store["evidence"][:, :, 1] @ (
+        weights * parameters.trust.negative_weight * shrink(then_ms, half_lives)
+    )
+    bad[newest_ms(store) > then_ms] = 0.0
+    most = 100.0 * (good + base * prior) / (good + bad + prior)
+    open_to_doubt = (store["promises"]["reopened"] > 0).any(axis=1)
+    if table.tails:
+        tails = map(table.tails.get, rows.tolist())
+        spilled = (tail is not None and bool(tail.places) for tail in tails)
+        open_to_doubt |= np.fromiter(spilled, np.bool_, len(rows))
+    most[open_to_doubt] = 100.0
+    most[(store["first_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS > then_ms] = 0.0
+    return most

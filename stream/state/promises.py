@@ -17,7 +17,7 @@ from stream.model.parameters import Parameters
 from stream.state.layout import PROMISE_SLOTS, put_promises, take_promises
 from stream.state.tail import Tails
 
-__all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of", "ledgers"]
+__all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of", "ledgers", "most_late_s"]
 
 PROMISE_COLUMNS = tuple(CAUSES.index(cause) for cause in model.PROMISE_CAUSES)
 LATEST_S = np.uint32(0xFFFFFFFF)
@@ -251,6 +251,16 @@ def ledgers(store: NDArray[np.void], tails: Tails, rows: Ints) -> tuple[Ints, ND
     spilled = np.flatnonzero(_spilled(tails, rows))
     further, size = tails.promises(rows[spilled].tolist())
     return np.concatenate([owner, np.repeat(spilled, size)]), np.concatenate([slots[owner, place], further])
+
+
+def most_late_s(
+    store: NDArray[np.void], tails: Tails, rows: Ints, now_ms: int, parameters: Parameters
+) -> Floats:
+    """For how many seconds the most overdue open promise of each of n rows is late; 0 if none is."""
+    owner, promises = ledgers(store, tails, rows)
+    found = np.zeros(len(rows))
+    np.maximum.at(found, owner, model.late_seconds(promises, now_ms, parameters))
+    return found
 
 
 def _add_tails(

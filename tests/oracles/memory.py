@@ -122,12 +122,16 @@ class Promise:
 
     def overdue(self, now_ms: int, p: Parameters) -> float:
         """Evidence against us of an open promise past its time."""
-        due = self.ticket_due(p) if self.kind == "ticket" else self.due
-        late_s = 0.0 if due is None else (now_ms - FIRST_MS) / 1000.0 + 1.0 - due
-        if self.opened is None or self.is_closed or late_s <= 0.0:
-            return 0.0
+        late_s = self.late_s(now_ms, p)
         half_s = p.promises.overdue_half_days * 86_400.0
         return p.promises.overdue_weight * (1.0 - math.pow(2.0, -late_s / half_s))
+
+    def late_s(self, now_ms: int, p: Parameters) -> float:
+        """Seconds by which an open promise is past its time, 0 if it is not."""
+        due = self.ticket_due(p) if self.kind == "ticket" else self.due
+        if self.opened is None or self.is_closed or due is None:
+            return 0.0
+        return max((now_ms - FIRST_MS) / 1000.0 + 1.0 - due, 0.0)
 
 
 @dataclass(slots=True)

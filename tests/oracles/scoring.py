@@ -7,7 +7,7 @@ from stream.model.parameters import Contract, Mbg, Parameters, Risk
 from tests.oracles.memory import CAUSES, DAY_MS, LANDMARK_MS, Memory
 from tests.oracles.reading import FIRST_MS
 
-__all__ = ["Score", "score"]
+__all__ = ["DIMENSION", "Score", "contributions", "failures", "score"]
 
 DIMENSION = {
     "survey": "assurance",
@@ -82,7 +82,31 @@ def _decay(now_ms: int, half_life_days: float) -> float:
 
 
 def _trust(memory: Memory, now_ms: int, p: Parameters, *, silence: bool) -> tuple[float, float, float]:
-    """(trust, trust without recovery, uncertainty).
+    """(trust, trust without recovery, uncertainty)."""
+    good, bad = _counted(memory, now_ms, p, silence=silence)
+    a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806 (letters of subjective logic)
+    for_us, against = sum(good.values()) + a * W, sum(bad.values()) + (1.0 - a) * W
+    total, recovered = for_us + against, good["recovery"]
+    return 100.0 * for_us / total, 100.0 * (for_us - recovered) / (total - recovered), W / total
+
+
+def contributions(memory: Memory, now_ms: int, p: Parameters) -> dict[str, float]:
+    """Points of trust by cause; their sum and the base rate's are trust."""
+    good, bad = _counted(memory, now_ms, p, silence=True)
+    a = p.trust.base_rate
+    total = sum(good.values()) + sum(bad.values()) + p.trust.prior_weight
+    return {cause: 100.0 * ((1.0 - a) * good[cause] - a * bad[cause]) / total for cause in good}
+
+
+def failures(memory: Memory, now_ms: int, p: Parameters) -> float:
+    """Failed payments, forgotten by half in the model's days."""
+    return memory.payment_failures * _decay(now_ms, p.statistics.payment_failure_days)
+
+
+def _counted(
+    memory: Memory, now_ms: int, p: Parameters, *, silence: bool
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Evidence (good, bad) by cause as it counts at a time.
 
     Silence alone lifts trust neither above its base rate nor above what it was at the last event (with the
     promises that are overdue now): evidence for us counts so much less.
@@ -98,9 +122,7 @@ def _trust(memory: Memory, now_ms: int, p: Parameters, *, silence: bool) -> tupl
         if for_us > most:
             share = (most - a * W) / (for_us - a * W)
             good = {cause: share * value for cause, value in good.items()}
-            for_us = most
-    total, recovered = for_us + against, good["recovery"]
-    return 100.0 * for_us / total, 100.0 * (for_us - recovered) / (total - recovered), W / total
+    return good, bad
 
 
 def _evidence(
@@ -153,10 +175,9 @@ def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) 
     else:
         return None
     overdue = sum(promise.overdue(now_ms, p) > 0.0 for promise in memory.promises.values())
-    failures = memory.payment_failures * _decay(now_ms, p.statistics.payment_failure_days)
     log_odds += weights.trust_per_50_points * (100.0 * p.trust.base_rate - unrecovered) / 50.0
     log_odds += weights.overdue_promise * min(overdue, 3)
-    log_odds += weights.payment_failure * min(failures, 3.0)
+    log_odds += weights.payment_failure * min(failures(memory, now_ms, p), 3.0)
     log_odds += weights.engagement_fall * _halvings(memory, now_ms, p)
     if latest.get("unsubscribed", 0) > latest.get("resubscribed", 0):
         log_odds += weights.unsubscribed

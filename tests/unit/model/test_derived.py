@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from stream.model import parameters
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY
-from stream.model.derived import LOYALTY, NO_VALUE, active, loyalty, percentile, value
+from stream.model.derived import LOYALTY, NO_VALUE, active, loyalty, most_value, percentile, value
 from stream.model.parameters import Parameters, Spend
 from stream.model.risk import RiskFacts
 
@@ -52,6 +52,24 @@ def worth(
 ) -> tuple[float, str]:
     found, reason = value(known, np.full(len(known.purchase_days), mixed), now_ms(day), model)
     return float(found[0]), NO_VALUE[reason[0]]
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=5), st.integers(0, 290), st.floats(0.0, 500.0))
+def test_value_is_never_above_its_bound(days: list[int], ago: int, amount: float) -> None:
+    """With and without Gamma-Gamma; the bound is what somebody would buy who is active and stays."""
+    known = facts(days, amount, last=TODAY - ago)
+    for model in (SHIPPED, CDNOW):
+        found, _reason = value(known, np.zeros(len(days), np.bool_), now_ms(), model)
+        bound = most_value(known, now_ms(), model)
+        assert (np.nan_to_num(found) <= bound * (1.0 + 1e-9) + 1e-9).all()
+
+
+def test_bound_of_value_is_close_for_who_stays() -> None:
+    """A regular who bought today is nearly worth it; nobody is worth more than nothing without a purchase."""
+    known = facts([40, 0], last=TODAY)
+    bound = most_value(known, now_ms(), SHIPPED)
+    assert 0.7 * bound[0] < worth(facts([40], last=TODAY))[0] < bound[0]
+    assert bound[1] == 0.0
 
 
 def test_the_four_types_of_loyalty() -> None:

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import Pipeline
-from stream.state.past import trust_then
+from stream.state.facts import facts
+from stream.state.layout import take
+from stream.state.past import most_then, trust_then
 from stream.state.table import CustomerTable
 from tests.oracles import Oracle
 from tests.strategies import DAY_MS, END_MS, START_MS, Body, bodies, iso, records
@@ -79,6 +82,58 @@ def test_zero_days_ago_is_now(found: list[Body]) -> None:
     rows = table.live(0, table.n_rows)
     now = PIPELINE.scores(table, NOW_MS)[1].trust.trust
     assert trust_then(table, rows, NOW_MS, 0, PIPELINE.parameters) == pytest.approx(now, abs=1e-9)
+
+
+def most(table: CustomerTable, days: int) -> NDArray[np.float64]:
+    """The bound of every customer's trust some days ago."""
+    rows = table.live(0, table.n_rows)
+    known = facts(table, rows, NOW_MS, PIPELINE.parameters)
+    store = take(table.rows, rows)
+    return most_then(table, rows, store, known.positive, NOW_MS, days, PIPELINE.parameters)
+
+
+@given(
+    bodies(max_size=40, days=36.0, customers=6)
+    | bodies(max_size=40, days=36.0, types=("ticket", "review", "recovery"))
+    | bodies(max_size=80, refs=9, days=36.0, types=("delivery", "ticket")),
+    st.integers(0, 36),
+)
+@settings(max_examples=100)
+def test_past_trust_is_never_above_its_bound(found: list[Body], days: int) -> None:
+    """Whatever came since, tickets opened again and promises in the tail included."""
+    table = table_of(found)
+    then = trust_then(table, table.live(0, table.n_rows), NOW_MS, days, PIPELINE.parameters)
+    bound = most(table, days)
+    known = ~np.isnan(then)
+    assert (then[known] <= bound[known] + 1e-6).all()
+
+
+def test_bound_is_close_where_nothing_came_since() -> None:
+    """Praise and blame of long ago are as they were: the bound is the trust itself."""
+    table = table_of([survey(i, START_MS, score) for i, score in enumerate((10, 9, 9, 2))])
+    then = trust_then(table, np.array([0]), NOW_MS, 20, PIPELINE.parameters)
+    assert most(table, 20) == pytest.approx(then, abs=1e-6)
+    assert most(table, 36) == 0.0
+
+
+def test_ticket_opened_again_was_solved_once() -> None:
+    """Its solution counted then and does not count now, so that the bound must not be of today's evidence."""
+    steps = (("opened", 0), ("resolved", 1), ("reopened", 3 * 24))
+    found = [
+        {
+            "type": "ticket",
+            "event_id": f"e{i}",
+            "customer_id": "c0",
+            "occurred_at": iso(NOW_MS - 5 * DAY_MS + hours * 3_600_000),
+            "ticket_id": "t",
+            "status": status,
+        }
+        for i, (status, hours) in enumerate(steps)
+    ]
+    table = table_of(found)
+    then = trust_then(table, np.array([0]), NOW_MS, 3, PIPELINE.parameters)
+    assert then > 100.0 * PIPELINE.parameters.trust.base_rate
+    assert most(table, 3) >= then
 
 
 def survey(i: int, time_ms: int, score: int = 0) -> Body:
