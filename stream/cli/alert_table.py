@@ -8,8 +8,8 @@ from rich.cells import cell_len, set_cell_size
 
 from schemas.alert import AlertV1, Severity
 from stream.pipeline.times import to_ms
+from stream.texts.alerts import state_words, why
 from stream.texts.languages import Language
-from stream.texts.sentences import top_reason
 
 __all__ = ["Choice", "Chosen", "choose", "lines", "plain"]
 
@@ -85,7 +85,7 @@ def _cells(alert: AlertV1, now_ms: int, language: Language) -> list[str]:
         plain(alert.customer_id),
         plain(alert.rule_id),
         language.phrases[f"severity_{alert.severity}"],
-        language.phrases[f"state_{alert.state}"],
+        state_words(alert.state, language),
         _span(now_ms - to_ms(alert.state_since), language),
         _due(alert, now_ms, language),
         plain(alert.owner or "-"),
@@ -103,21 +103,21 @@ def lines(alerts: Sequence[AlertV1], now_ms: int, language: Language) -> list[st
     for alert, row in zip(alerts, rows, strict=True):
         found.append(_row(row, widths))
         names = " ".join(row[:2]) if any(cell_len(row[i]) > widths[i] for i in (0, 1)) else ""
-        why = ": ".join(part for part in (names, _why(alert, language)) if part)
-        if why:  # names that were cut are there in full: they have to be typed
-            found.append(INDENT + _cut(why, max(WIDTH - len(INDENT), cell_len(names) + 1)))
+        said = ": ".join(part for part in (names, _why(alert, language)) if part)
+        if said:  # names that were cut are there in full: they have to be typed
+            found.append(INDENT + _cut(said, max(WIDTH - len(INDENT), cell_len(names) + 1)))
     return found
 
 
 def _why(alert: AlertV1, language: Language) -> str:
-    """Why it is held back, or until when it rests; then its first reason."""
-    parts = [top_reason(alert, language)]
-    if alert.suppressed_by is not None:
+    """Why it is held back, or how long it rests; then its first reason."""
+    parts = why(alert, language)[:1]
+    if alert.suppressed_by is not None and alert.state == HELD:
         parts.insert(0, language.phrases[f"held_{alert.suppressed_by}"])
     if alert.snooze is not None and alert.state == "snoozed":
-        until = language.say("snoozed_until", time=language.time(to_ms(alert.snooze.until)))
-        parts.insert(0, until)
-    return plain(language.between.join(part for part in parts if part))
+        until = language.time(to_ms(alert.snooze.until))
+        parts.insert(0, language.say("snoozed_by", time=until, author=alert.snooze.by))
+    return plain(language.between.join(parts))
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

@@ -18,8 +18,8 @@ from stream.config import load
 from stream.engine.alerts import TOPIC
 from stream.errors import ConfigError
 from stream.pipeline.encode import rfc3339
+from stream.texts.alerts import why
 from stream.texts.languages import Lang, Language
-from stream.texts.sentences import in_words, top_reason
 
 __all__ = ["alerts"]
 
@@ -281,10 +281,6 @@ def _as_json(found: Chosen, limit: int, language: Language) -> dict[str, Any]:
 
 
 def _alert_json(alert: AlertV1, language: Language) -> dict[str, Any]:
-    """The record as it was published, with its reasons in words."""
-    words = {
-        "text": top_reason(alert, language),
-        "texts": [in_words(each, language) for each in alert.reasons],
-    }
+    """The record as it was published, and why, in words."""
     published: dict[str, Any] = msgspec.to_builtins(alert)
-    return published | words
+    return published | {"why": why(alert, language)}

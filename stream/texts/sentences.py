@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from schemas.alert import AlertV1
-from schemas.score import Reason
 from stream.model.risk import BASE_TERMS
 from stream.pipeline.actions import Action
 from stream.texts.languages import ENGLISH, Language
 
-__all__ = ["action_words", "in_words", "reason_words", "reasons_words", "top_reason"]
+__all__ = ["action_words", "reason_words", "reasons_words"]
 
 
 def reason_words(
@@ -68,25 +66,3 @@ def reasons_words(reasons: Sequence[tuple[str, str, float]], about: str, worst: 
     ]
     against.sort(key=lambda reason: -abs(reason[2]))
     return ENGLISH.between.join(reason_words(*reason) for reason in against[:worst])
-
-
-def top_reason(alert: AlertV1, language: Language = ENGLISH) -> str:
-    """What speaks most against the customer in the score that the alert is about, else in the other one.
-
-    Empty if nothing that travels with the alert speaks against the customer.
-    """
-    first = "churn_risk" if alert.value is not None and alert.value == alert.churn_risk else "trust"
-    against = [
-        reason
-        for reason in alert.reasons
-        if (reason.contribution < 0) == (reason.score == "trust") and reason.code not in BASE_TERMS
-    ]
-    against.sort(key=lambda reason: (reason.score != first, -abs(reason.contribution)))
-    return "" if not against else in_words(against[0], language)
-
-
-def in_words(reason: Reason, language: Language = ENGLISH) -> str:
-    """A published reason as a clause."""
-    return reason_words(
-        reason.score, reason.code, reason.contribution, reason.observed, reason.usual, language
-    )

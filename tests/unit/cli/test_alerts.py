@@ -40,7 +40,7 @@ def alert(**own: Any) -> AlertV1:
         "mode": "live",
         "suppressed_by": None,
         "snooze": None,
-        "value": None,
+        "kind": "trust_below",
         "value_at_risk": None,
     }
     fields: dict[str, Any] = {name: getattr(EXAMPLE, name) for name in AlertV1.__struct_fields__}
@@ -80,7 +80,7 @@ def test_what_is_held_back_is_counted_and_listed_by_what_is_at_risk() -> None:
     held = choose(found, Choice(state="suppressed"))
     assert (names(held.alerts), held.held) == (["a", "b"], 0)
     assert names(choose(found, Choice(state="all")).alerts) == ["b", "a", "c"]
-    assert "too many at once" in "\n".join(lines(held.alerts, NOW_MS, ENGLISH))
+    assert "held back: too many" in "\n".join(lines(held.alerts, NOW_MS, ENGLISH))
 
 
 def test_rules_on_trial_are_counted_and_shown_when_asked_for() -> None:
@@ -119,7 +119,7 @@ def test_a_table_says_what_a_person_needs() -> None:
     head, row, why = lines([alert()], NOW_MS, ENGLISH)
     assert " ".join(head.split()) == "customer rule severity state since due owner trust risk"
     assert row.split() == ["c0", "trust_low", "warning", "open", "3h", "2d", "support", "31.2", "0.83"]
-    assert why.strip() == "deliveries came late or failed"
+    assert why.strip() == "deliveries came late or failed (reliability)"
     late = lines([alert(due_at=NOW - timedelta(minutes=5), churn_risk=None)], NOW_MS, ENGLISH)[1]
     assert late.split()[5:] == ["5m", "late", "support", "31.2", "-"]
 
@@ -127,9 +127,9 @@ def test_a_table_says_what_a_person_needs() -> None:
 def test_the_reason_is_about_what_the_rule_looks_at() -> None:
     """An alert about the risk tells of the risk, with its numbers; a snoozed one also how long it rests."""
     asleep = Snoozed(NOW + timedelta(days=1), "ana", "holiday")
-    found = lines([alert(value=0.8333, state="snoozed", snooze=asleep)], NOW_MS, ENGLISH)
+    found = lines([alert(kind="churn_risk_above", state="snoozed", snooze=asleep)], NOW_MS, ENGLISH)
     assert found[2].strip() == (
-        "until 2026-11-27 12:00 UTC; silent for longer than usual (64 days, usual gap 6)"
+        "snoozed until 2026-11-27 12:00 UTC by ana; silent for longer than usual (64 days, usual gap 6)"
     )
 
 
