@@ -32,13 +32,18 @@ def create_pipeline(settings: Settings) -> AnyPipeline:
     """The pure core with the shipped model and rules, or those the settings name.
 
     Raises:
-        KizunaError: parameters or rules that cannot be used.
+        KizunaError: parameters, rules or a command key that cannot be used.
     """
     from stream.alerts import rules
     from stream.model import parameters
     from stream.pipeline import Pipeline
 
-    return Pipeline(parameters.load(settings.parameters), rules.load(settings.rules), clock=settings.clock)
+    return Pipeline(
+        parameters.load(settings.parameters),
+        rules.load(settings.rules),
+        clock=settings.clock,
+        command_key=settings.command_key(),
+    )
 
 
 def configure_logging(settings: Settings) -> None:

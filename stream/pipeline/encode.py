@@ -142,7 +142,6 @@ def encode_alert(
     scores: Scores,
     reasons: list[Reason],
     transition: Transition,
-    people: People | None,
     parameters: Parameters,
     versions: tuple[str, str],
 ) -> tuple[bytes, bytes]:
@@ -154,7 +153,6 @@ def encode_alert(
         scores: of all n customers; the transition knows which.
         reasons: of this customer.
         transition: what changed.
-        people: what was said of the alert.
         parameters: of the model.
         versions: (rule version, model version).
     """
@@ -185,7 +183,7 @@ def encode_alert(
         threshold_clear=rule.clear,
         reasons=reasons,
         recommended_action=rule.action,
-        owner=owner(rule, transition.severity, people),
+        owner=owner(rule, transition.severity, transition.said),
         due_at=rfc3339(opened_ms + round(rule.due_hours * 3_600_000)) if opened_ms else None,
         mode=rule.mode,
         transition=transition.kind,
@@ -196,7 +194,8 @@ def encode_alert(
         tier=TIERS[row["tier"] - 1] if row["tier"] else None,
         locale=row["locale"].decode() or None,
         notifications=transition.notifications,
-        **_said(people),
+        command_id=transition.command_id,
+        **_said(transition.said),
     )
     return f"{customer}|{rule.id}".encode(), encode(record)
 
