@@ -164,8 +164,6 @@ def _due(alert: AlertV1, now_ms: int, language: Language) -> str:
 
 
 def _span(ms: int, language: Language) -> str:
-    """A duration by its largest unit."""
-    for unit, name in SPANS:
-        if ms >= unit:
-            return language.say(name, n=ms // unit)
-    return language.say(SPANS[-1][1], n=0)
+    """A duration in the largest unit of which it has two."""
+    unit, name = next(((unit, name) for unit, name in SPANS if ms >= 2 * unit), SPANS[-1])
+    return language.say(name, n=max(ms, 0) // unit)
