@@ -32,7 +32,7 @@ def create_pipeline(settings: Settings) -> AnyPipeline:
     """The pure core with the shipped model, rules and plays, or those the settings name.
 
     Raises:
-        KizunaError: parameters, rules, plays or efforts that cannot be used.
+        KizunaError: parameters, rules, plays, efforts or a command key that cannot be used.
     """
     from stream.alerts import plays, rules
     from stream.model import parameters
@@ -44,6 +44,7 @@ def create_pipeline(settings: Settings) -> AnyPipeline:
         rules.load(settings.rules),
         clock=settings.clock,
         playbook=Playbook(plays.load(settings.plays), actions.load(settings.actions)),
+        command_key=settings.command_key(),
     )
 
 

@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import get_args
 from uuid import UUID, uuid5
 
+from msgspec.structs import replace
+
 from schemas.alert import Severity
 from schemas.alert import Transition as Kind
 from stream.alerts.rules import Rule, Rules
@@ -68,6 +70,8 @@ class Transition:
         notifications: how often people were to be told in this episode, this time included.
         reason: why it is over; "" if it is not.
         value: of what the rule looks at, nan if unknown.
+        said: by people, as of then.
+        command_id: what moved it, None for scores and time.
     """
 
     customer: int
@@ -85,6 +89,8 @@ class Transition:
     notifications: int
     reason: str
     value: float
+    said: People | None = None
+    command_id: str | None = None
 
 
 def alert_id(customer_id: str, rule_id: str, episode: int) -> str:
@@ -148,6 +154,7 @@ def publish(
         notifications=int(slot["notifications"]),
         reason=reason,
         value=value,
+        said=None if (said := alerts.people.get(place)) is None else replace(said),
     )
 
 
@@ -187,6 +194,8 @@ def move(alerts: AlertSlots, place: int, rule: Rule, how: Move, seen: Seen) -> T
     if how is Move.OPEN:
         kind = "suppressed" if seen.held else "opened"
         _open(alerts, place, seen)
+        if said is not None:
+            said.begin()
     elif how is Move.RELEASE:
         kind = "released"
         slot["episode"] -= 1  # it is the same
@@ -214,7 +223,7 @@ def move(alerts: AlertSlots, place: int, rule: Rule, how: Move, seen: Seen) -> T
         kind = "expired" if how is Move.EXPIRE else "resolved"
         reason = {Move.EXPIRE: "expired", Move.DROP: "never_opened"}.get(how, "recovered")
         begin(alerts, place, State.EXPIRED if how is Move.EXPIRE else State.RESOLVED, now_ms)
-        slot["events"] = seen.events
+        slot["events"], slot["back"] = seen.events, State.NONE
     return publish(alerts, place, seen.customer, rule, kind, now_ms, reason=reason, value=seen.value)
 
 
@@ -225,8 +234,6 @@ def _open(alerts: AlertSlots, place: int, seen: Seen) -> None:
     slot["opened_ms"] = 0 if seen.held else seen.now_ms
     slot["events"], slot["severity"], slot["held"] = seen.events, seen.level, seen.held
     slot["notifications"] = 0
-    if (said := alerts.people.get(place)) is not None:
-        said.begin()
 
 
 def open_alerts(alerts: AlertSlots, row: int, rules: Rules) -> list[tuple[Rule, int]]:

@@ -154,7 +154,6 @@ def encode_alert(
     scores: Scores,
     reasons: list[Reason],
     transition: Transition,
-    people: People | None,
     added: Enriched | None,
     parameters: Parameters,
     versions: tuple[str, str],
@@ -167,7 +166,6 @@ def encode_alert(
         scores: of all n customers; the transition knows which.
         reasons: of this customer.
         transition: what changed.
-        people: what was said of the alert.
         added: what is known beyond the rule; None if nothing was asked.
         parameters: of the model.
         versions: (rule version, model version).
@@ -198,7 +196,7 @@ def encode_alert(
         threshold_open=rule.open,
         threshold_clear=rule.clear,
         reasons=reasons,
-        owner=owner(rule, transition.severity, people),
+        owner=owner(rule, transition.severity, transition.said),
         due_at=rfc3339(opened_ms + round(rule.due_hours * 3_600_000)) if opened_ms else None,
         mode=rule.mode,
         transition=transition.kind,
@@ -210,7 +208,8 @@ def encode_alert(
         locale=row["locale"].decode() or None,
         notifications=transition.notifications,
         kind=rule.kind,
-        **_said(people),
+        command_id=transition.command_id,
+        **_said(transition.said),
         **(added or Enriched(rule.action))._asdict(),
     )
     return f"{customer}|{rule.id}".encode(), encode(record)

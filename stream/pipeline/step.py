@@ -9,12 +9,13 @@ multiple of `event_clock_sweep_days`, so that a replay hears silence at the time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.alerts.evaluate import evaluate
+from stream.alerts.evaluate import Measured, evaluate
 from stream.alerts.life import Transition
 from stream.alerts.rules import Rules
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
@@ -24,8 +25,8 @@ from stream.model.override import Standing, standing
 from stream.model.parameters import Parameters
 from stream.model.score import Facts, Scores, score
 from stream.pipeline.columns import columns
-from stream.pipeline.decisions import COMMAND, decisions
-from stream.pipeline.decode import Decoded, decode, refuse, type_name
+from stream.pipeline.decisions import Decided, decide
+from stream.pipeline.decode import Decoded, decode, type_name
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import Enriched, encode_alert, encode_scores
 from stream.pipeline.enrich import Playbook, causes, enrich
@@ -57,6 +58,7 @@ class Pipeline:
         rules: Rules,
         clock: Literal["wall", "event"] = "wall",
         playbook: Playbook | None = None,
+        command_key: bytes | None = None,
     ) -> None:
         self.parameters = parameters
         self.rules = rules
@@ -65,6 +67,8 @@ class Pipeline:
         self.model_version = parameters.model_version
         self.statistics = parameters.statistics_hash
         self.sweep_every_ms = parameters.publication.event_clock_sweep_days * MS_PER_DAY
+        self._command_key = command_key
+        self._by_id = {rule.id: rule for rule in rules.rule}
         self._versions = (rules.version, self.model_version)
 
     def trial(self) -> "Pipeline":
@@ -116,10 +120,12 @@ class Pipeline:
                     self._publish(table, touched, time_ms, effects, everything=True, arrived=arrived)
                 )
         if commands:
-            decided = _decide(table, commands, wall_ms, effects)
-            if len(decided):
-                time_ms = table.watermark_ms if self.clock == "event" else now_ms
-                dirty.append(self._publish(table, decided, time_ms, effects, everything=True))
+            time_ms = table.watermark_ms if self.clock == "event" else now_ms
+            decided = decide(table, commands, wall_ms, time_ms, self._by_id, self._command_key, effects)
+            if len(decided.rows):
+                dirty.append(
+                    self._publish(table, decided.rows, time_ms, effects, everything=True, decided=decided)
+                )
         _write_rows(table, dirty, effects)
         effects.promises_given_up = table.tails.given_up - given_up
         return effects
@@ -165,25 +171,31 @@ class Pipeline:
         *,
         everything: bool,
         arrived: tuple[Decoded, NDArray[np.bool_]] | None = None,
+        decided: Decided | None = None,
     ) -> "Written":
         """Score `rows` at a time, move their alerts, add the records; returns the rows that changed.
 
         `arrived`: the events that made it necessary, and which of them were accepted; None for time alone.
+        `decided`: what people did to alerts of these rows just before; published with all of them.
         """
         store = take(table.rows, rows)
         known = facts(table, rows, now_ms, self.parameters, store)
         scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
+        measured = measure(self.rules, table, rows, store, known, scores, now_ms, self.parameters)
         evaluated = evaluate(
             table.alerts,
             rows,
             store["events"].astype(np.int64),
             (store["last_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS,
-            measure(self.rules, table, rows, store, known, scores, now_ms, self.parameters),
+            measured,
             self.rules,
             now_ms,
         )
         transitions = evaluated.transitions
+        if decided is not None:  # of one customer, what people did comes first
+            done = [self._of(each, rows, measured) for each in decided.transitions]
+            transitions = sorted([*done, *transitions], key=attrgetter("customer"))
         if everything:
             publish = np.ones(len(rows), np.bool_)
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
@@ -208,13 +220,18 @@ class Pipeline:
         if len(rows):
             reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)
             added = self._enrich(table, rows, keys, known, scores, reasons, transitions, now_ms, arrived)
-            self._tell(table, keys, store, scores, reasons, transitions, added, effects)
+            self._tell(keys, store, scores, reasons, transitions, added, effects)
             for i, holds in standings.items():
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
             store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
             put(table.rows, rows, store)
         return Written(rows, keys)
+
+    def _of(self, transition: Transition, rows: Ints, measured: Measured) -> Transition:
+        """A transition of a row as one of the rows that are published, with what its rule looks at."""
+        i, rule = int(np.searchsorted(rows, transition.customer)), self.rules.rule.index(transition.rule)
+        return replace(transition, customer=i, value=float(measured.value[rule, i]))
 
     def _standings(self, table: CustomerTable, rows: Ints, now_ms: int) -> dict[int, Standing]:
         """What holds at a time beside the scores, of the few rows with marks, by their place in `rows`."""
@@ -273,7 +290,6 @@ class Pipeline:
 
     def _tell(
         self,
-        table: CustomerTable,
         keys: list[bytes],
         before: NDArray[np.void],
         scores: Scores,
@@ -291,7 +307,6 @@ class Pipeline:
                 scores,
                 reasons.of(i),
                 transition,
-                table.alerts.people.get(transition.place),
                 beyond,
                 self.parameters,
                 self._versions,
@@ -365,21 +380,6 @@ class Written(NamedTuple):
 def _by_band(share: NDArray[np.float64]) -> list[tuple[str, int]]:
     counts = np.bincount(np.digitize(share, BAND_EDGES), minlength=len(BANDS))
     return list(zip(BANDS, counts.tolist(), strict=True))
-
-
-def _decide(table: CustomerTable, commands: Sequence[Record], wall_ms: int, effects: Effects) -> Ints:
-    """Rows, ascending, of whom people decided something new; in whatever order, the latest issue counts."""
-    rows = set[int]()
-    for record, key, decided in decisions(commands, wall_ms, effects):
-        row = table.index.get(key)
-        if row is None:
-            refuse(effects, record, "unknown_customer", "nothing is known of the customer", COMMAND)
-            continue
-        taken = table.tails.marks(int(row)).decide(decided)
-        effects.outcomes[COMMAND, "applied" if taken else "superseded"] += 1
-        if taken:
-            rows.add(int(row))
-    return np.array(sorted(rows), np.int64)
 
 
 def _count(part: Decoded, accepted: NDArray[np.bool_], effects: Effects) -> None:
