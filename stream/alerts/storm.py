@@ -5,6 +5,8 @@ Conventions:
     Reasons are those of the contract (`schemas.alert.Suppressed`), as numbers from 1; 0 lets an alert open.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
 
@@ -37,7 +39,7 @@ class Gate:
         wall_ms: the wall's.
         newest_ms: time of the partition's newest event, 0 if there is none.
         segment: (n,) of the customers evaluated.
-        worth: (n,) value at risk, nan where unknown: who goes first when not all can.
+        worth: value at risk of some of them, nan where unknown: who goes first when not all can.
     """
 
     storm: Storm
@@ -47,7 +49,7 @@ class Gate:
     wall_ms: int
     newest_ms: int
     segment: NDArray[np.bytes_]
-    worth: NDArray[np.float64] | None = None
+    worth: Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
     def __call__(self, rule: rules.Rule, chosen: NDArray[np.int64], *, released: bool) -> NDArray[np.uint8]:
         """Why each of some would-be openings is held back, 0 where it is not; shape (len(chosen),).
@@ -103,10 +105,18 @@ class Gate:
         minute = self.now_ms // MINUTE_MS
         if minute != self.storm.minute:
             self.storm.minute, self.storm.opened = minute, {}
-        worth = np.zeros(len(chosen)) if self.worth is None else np.nan_to_num(self.worth[chosen])
+        names = self.segment[chosen]
+        left = {
+            name: self.limits.budget_per_minute - self.storm.opened.get(name.decode(), 0)
+            for name in set(names.tolist())
+        }
+        if all(left[name] >= n for name, n in Counter(names.tolist()).items()):
+            worth = np.zeros(len(chosen))  # all can: nobody asks what they are worth
+        else:
+            worth = np.nan_to_num(self.worth(chosen))
         beyond = []
         for i in np.argsort(-worth, kind="stable").tolist():
-            name = self.segment[chosen[i]].decode()
+            name = names[i].decode()
             opened = self.storm.opened.get(name, 0)
             if opened >= self.limits.budget_per_minute:
                 beyond.append(i)

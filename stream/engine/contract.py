@@ -15,6 +15,7 @@ class Table(Protocol):
 
     watermark_ms: int
     storm: Storm
+    partition: int
 
     def __len__(self) -> int:
         """Customers held; counted into the position row and compared with it after a restore."""

@@ -1,6 +1,6 @@
 """Commands of people -> decisions that a row keeps and transitions of alerts, or dead letters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hmac import compare_digest
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from stream.alerts.life import Transition
 from stream.alerts.rules import Rule
 from stream.model.columns import Ints
 from stream.model.override import BANDS, Override
+from stream.pipeline.data_alert import RULE_ID as DATA_RULE
 from stream.pipeline.decode import EARLIEST_MS, LAST_MS, MAX_AHEAD_MS, OTHER_KEY, refuse, unusable
 from stream.pipeline.effects import Effects
 from stream.pipeline.record import Record
@@ -47,6 +48,7 @@ def decide(
     now_ms: int,
     rules: Mapping[str, Rule],
     key: bytes | None,
+    about_the_data: Callable[[CommandV1], Refused | None],
     effects: Effects,
 ) -> Decided:
     """Do what people want, one command after the other; never an exception.
@@ -62,10 +64,18 @@ def decide(
         now_ms: time of the transitions.
         rules: by id.
         key: that commands must be signed with; None takes those that are not.
+        about_the_data: does a command about the partition's own alert.
         effects: receives dead letters and counts.
     """
     rows, transitions = set[int](), list[Transition]()
     for record, command in _commands(records, wall_ms, key, effects):
+        if command.rule_id == DATA_RULE:
+            refused = about_the_data(command)
+            if refused is not None:
+                refuse(effects, record, *refused, COMMAND)
+            else:
+                effects.outcomes[COMMAND, "applied"] += 1
+            continue
         row = table.index.get(command.customer_id.encode())
         if row is None:
             refuse(effects, record, "unknown_customer", "nothing is known of the customer", COMMAND)

@@ -9,28 +9,26 @@ multiple of `event_clock_sweep_days`, so that a replay hears silence at the time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from operator import attrgetter
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.alerts.evaluate import Measured, evaluate
-from stream.alerts.life import Transition
 from stream.alerts.rules import Rules
-from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
+from stream.model.columns import MS_PER_DAY, Ints
 from stream.model.drift import Sums
 from stream.model.explain import Explanation, explain, observations
 from stream.model.override import Standing, standing
 from stream.model.parameters import Parameters
 from stream.model.score import Facts, Scores, score
+from stream.pipeline.alerting import Alerting, Arrived
 from stream.pipeline.columns import columns
 from stream.pipeline.decisions import Decided, decide
 from stream.pipeline.decode import Decoded, decode, type_name
 from stream.pipeline.effects import Effects
-from stream.pipeline.encode import Enriched, encode_alert, encode_scores
-from stream.pipeline.enrich import Playbook, causes, enrich
-from stream.pipeline.measure import measure
+from stream.pipeline.encode import encode_scores
+from stream.pipeline.enrich import Playbook
 from stream.pipeline.outcomes import outcomes
 from stream.pipeline.reasons import TopReasons, top_reasons
 from stream.pipeline.record import Record
@@ -69,7 +67,7 @@ class Pipeline:
         self.sweep_every_ms = parameters.publication.event_clock_sweep_days * MS_PER_DAY
         self._command_key = command_key
         self._by_id = {rule.id: rule for rule in rules.rule}
-        self._versions = (rules.version, self.model_version)
+        self._alerting = Alerting(self, rules, clock, playbook, (rules.version, self.model_version))
 
     def trial(self) -> "Pipeline":
         """The same model with the wall's clock and without alerts: for what-if, on copies of rows."""
@@ -98,14 +96,16 @@ class Pipeline:
             commands: records of the topic of commands, after the interactions: whoever these make known may
                 be decided about. Bad ones become dead letters too.
         """
-        effects, given_up = Effects(), table.tails.given_up
+        effects, given_up, storm_seq = Effects(), table.tails.given_up, table.storm.seq
         dirty: list[Written] = []
         wall_ms = now_ms if wall_ms is None else wall_ms
         decoded = decode(records, wall_ms, effects)
         for start, stop, sweep_ms in self._segments(table.watermark_ms, decoded.times_ms):
             if sweep_ms is not None:
                 dirty.append(
-                    self._publish(table, table.live(0, table.n_rows), sweep_ms, effects, everything=False)
+                    self._publish(
+                        table, table.live(0, table.n_rows), sweep_ms, wall_ms, effects, everything=False
+                    )
                 )
             part = decoded.part(start, stop)
             if not len(part.events):
@@ -114,18 +114,24 @@ class Pipeline:
             table.watermark_ms = max(table.watermark_ms, int(part.times_ms.max()))
             _count(part, accepted, effects)
             if len(touched):
-                time_ms = table.watermark_ms if self.clock == "event" else now_ms
+                time_ms = self._time_ms(table, now_ms)
                 arrived = part, accepted
                 dirty.append(
-                    self._publish(table, touched, time_ms, effects, everything=True, arrived=arrived)
+                    self._publish(table, touched, time_ms, wall_ms, effects, everything=True, arrived=arrived)
                 )
         if commands:
-            time_ms = table.watermark_ms if self.clock == "event" else now_ms
-            decided = decide(table, commands, wall_ms, time_ms, self._by_id, self._command_key, effects)
+            time_ms = self._time_ms(table, now_ms)
+            about_the_data = partial(self._alerting.about_the_data, table, now_ms=time_ms, effects=effects)
+            decided = decide(
+                table, commands, wall_ms, time_ms, self._by_id, self._command_key, about_the_data, effects
+            )
             if len(decided.rows):
                 dirty.append(
-                    self._publish(table, decided.rows, time_ms, effects, everything=True, decided=decided)
+                    self._publish(
+                        table, decided.rows, time_ms, wall_ms, effects, everything=True, decided=decided
+                    )
                 )
+        self._alerting.watch(table, storm_seq, self._time_ms(table, now_ms), effects)
         _write_rows(table, dirty, effects)
         effects.promises_given_up = table.tails.given_up - given_up
         return effects
@@ -136,14 +142,20 @@ class Pipeline:
 
     def due(self, table: CustomerTable, now_ms: int, limit: int = 1_000) -> Effects:
         """Score the rows of alerts that time alone may move, at most `limit`; publishes only what moved."""
-        time_ms = table.watermark_ms if self.clock == "event" else now_ms
+        time_ms = self._time_ms(table, now_ms)
         return self._look(table, table.alerts.due(time_ms, limit), now_ms)
+
+    def _time_ms(self, table: CustomerTable, now_ms: int) -> int:
+        """The time that scores of now hold at: the partition's own under the event clock."""
+        return table.watermark_ms if self.clock == "event" else now_ms
 
     def _look(self, table: CustomerTable, rows: Ints, now_ms: int) -> Effects:
         effects = Effects()
         if len(rows):
-            time_ms = table.watermark_ms if self.clock == "event" else now_ms
-            _write_rows(table, [self._publish(table, rows, time_ms, effects, everything=False)], effects)
+            time_ms = self._time_ms(table, now_ms)
+            _write_rows(
+                table, [self._publish(table, rows, time_ms, now_ms, effects, everything=False)], effects
+            )
         return effects
 
     def _segments(self, watermark_ms: int, times_ms: Ints) -> list["Segment"]:
@@ -167,14 +179,16 @@ class Pipeline:
         table: CustomerTable,
         rows: Ints,
         now_ms: int,
+        wall_ms: int,
         effects: Effects,
         *,
         everything: bool,
-        arrived: tuple[Decoded, NDArray[np.bool_]] | None = None,
+        arrived: Arrived | None = None,
         decided: Decided | None = None,
     ) -> "Written":
         """Score `rows` at a time, move their alerts, add the records; returns the rows that changed.
 
+        `wall_ms`: how far behind it `now_ms` is may hold alerts back.
         `arrived`: the events that made it necessary, and which of them were accepted; None for time alone.
         `decided`: what people did to alerts of these rows just before; published with all of them.
         """
@@ -182,20 +196,10 @@ class Pipeline:
         known = facts(table, rows, now_ms, self.parameters, store)
         scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
-        measured = measure(self.rules, table, rows, store, known, scores, now_ms, self.parameters)
-        evaluated = evaluate(
-            table.alerts,
-            rows,
-            store["events"].astype(np.int64),
-            (store["last_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS,
-            measured,
-            self.rules,
-            now_ms,
+        evaluated = self._alerting.evaluate(
+            table, rows, store, known, scores, now_ms, wall_ms, () if decided is None else decided.transitions
         )
         transitions = evaluated.transitions
-        if decided is not None:  # of one customer, what people did comes first
-            done = [self._of(each, rows, measured) for each in decided.transitions]
-            transitions = sorted([*done, *transitions], key=attrgetter("customer"))
         if everything:
             publish = np.ones(len(rows), np.bool_)
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
@@ -219,19 +223,15 @@ class Pipeline:
         keys = table.key_list(rows)
         if len(rows):
             reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)
-            added = self._enrich(table, rows, keys, known, scores, reasons, transitions, now_ms, arrived)
-            self._tell(keys, store, scores, reasons, transitions, added, effects)
+            self._alerting.tell(
+                table, rows, keys, store, known, scores, reasons, transitions, now_ms, arrived, effects
+            )
             for i, holds in standings.items():
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
             store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
             put(table.rows, rows, store)
         return Written(rows, keys)
-
-    def _of(self, transition: Transition, rows: Ints, measured: Measured) -> Transition:
-        """A transition of a row as one of the rows that are published, with what its rule looks at."""
-        i, rule = int(np.searchsorted(rows, transition.customer)), self.rules.rule.index(transition.rule)
-        return replace(transition, customer=i, value=float(measured.value[rule, i]))
 
     def _standings(self, table: CustomerTable, rows: Ints, now_ms: int) -> dict[int, Standing]:
         """What holds at a time beside the scores, of the few rows with marks, by their place in `rows`."""
@@ -265,55 +265,6 @@ class Pipeline:
             keys, before, scores, reasons, now_ms, self.parameters, self.model_version, standings
         )
         return reasons
-
-    def _enrich(
-        self,
-        table: CustomerTable,
-        rows: Ints,
-        keys: list[bytes],
-        known: Facts,
-        scores: Scores,
-        reasons: TopReasons,
-        transitions: list[Transition],
-        now_ms: int,
-        arrived: tuple[Decoded, NDArray[np.bool_]] | None,
-    ) -> Sequence[Enriched | None]:
-        """What is said of each transition beyond its rule, if there is a playbook."""
-        if self.playbook is None or not transitions:
-            return [None] * len(transitions)
-        whose = {each.customer for each in transitions}
-        caused = causes({keys[i] for i in whose}, *arrived) if arrived is not None else {}
-        told = {i: reasons.of(i) for i in whose}
-        return enrich(
-            self, self.playbook, table, rows, keys, known, scores, transitions, told, now_ms, caused
-        )
-
-    def _tell(
-        self,
-        keys: list[bytes],
-        before: NDArray[np.void],
-        scores: Scores,
-        reasons: TopReasons,
-        transitions: list[Transition],
-        added: Sequence[Enriched | None],
-        effects: Effects,
-    ) -> None:
-        """Records of the transitions of n customers."""
-        for transition, beyond in zip(transitions, added, strict=True):
-            i = transition.customer
-            record = encode_alert(
-                keys[i],
-                before[i],
-                scores,
-                reasons.of(i),
-                transition,
-                beyond,
-                self.parameters,
-                self._versions,
-            )
-            effects.alerts.append(record)
-            effects.alert_log.append(record)
-            effects.count(transition)
 
     def explain(self, table: CustomerTable, key: bytes, now_ms: int) -> Explanation | None:
         """Every reason of one customer at a time; None if unknown."""

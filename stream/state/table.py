@@ -29,6 +29,7 @@ class CustomerTable:
         index: row number by key.
         watermark_ms: highest event time applied, never back.
         storm: what of the partition's alerts was held back lately.
+        partition: its number, for what is said about the partition as a whole.
     """
 
     def __init__(self, statistics: str) -> None:
@@ -39,6 +40,7 @@ class CustomerTable:
         self.index = KeyIndex()
         self.watermark_ms = 0
         self.storm = Storm()
+        self.partition = 0
         self._blank = np.zeros((), ROW)
         self._blank["magic"], self._blank["layout"] = MAGIC, LAYOUT_VERSION
         self._blank["statistics"] = int(statistics, 16)

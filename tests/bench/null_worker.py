@@ -24,6 +24,7 @@ class NoTable:
     def __init__(self) -> None:
         self.watermark_ms = 0
         self.storm = Storm()
+        self.partition = 0
         self.n_rows = 0
 
     def __len__(self) -> int:

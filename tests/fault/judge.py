@@ -10,7 +10,6 @@ import numpy as np
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert, decode_score
 from schemas.score import ScoreV1
-from stream.alerts import rules
 from stream.config import Settings
 from stream.engine.reader import read_topic
 from stream.model import parameters
@@ -18,6 +17,7 @@ from stream.pipeline import Pipeline
 from stream.state.alerts import State
 from stream.state.position import POSITION_KEY, Position
 from stream.state.table import CustomerTable
+from tests import calm
 from tests.oracles import Oracle, alert_differences, score_differences, table_differences
 
 __all__ = ["OUTPUTS", "Topics", "Verdict", "compare", "judge", "read"]
@@ -78,7 +78,7 @@ async def _by_partition(settings: Settings, topic: str) -> dict[int, list[Any]]:
 def _judge_partition(
     settings: Settings, source: list[Any], outputs: dict[str, list[Any]], verdict: Verdict
 ) -> None:
-    oracle = Oracle(parameters.load(), rules.load())
+    oracle = Oracle(parameters.load(), calm.RULES)
     refused = {}
     for record in source:
         outcome = oracle.feed(record, record.timestamp)
@@ -139,7 +139,7 @@ def _dead_letters(source: list[Any], letters: list[Any], refused: dict[int, str]
 
 def _restored(changelog: list[Any]) -> tuple[CustomerTable, Position | None]:
     """What the next worker would find."""
-    table = Pipeline(parameters.load(), rules.load()).new_table()
+    table = Pipeline(parameters.load(), calm.RULES).new_table()
     rows = [record for record in changelog if record.key != POSITION_KEY]
     table.load([record.key for record in rows], [record.value for record in rows])
     positions = [Position.decode(record.value) for record in changelog if record.key == POSITION_KEY]
@@ -159,7 +159,7 @@ def _last_published(table: CustomerTable, scores: list[ScoreV1], alerts: list[Al
     found = []
     last = {score.customer_id: score for score in scores}
     episodes: dict[str, dict[int, tuple[int, int, str]]] = defaultdict(dict)
-    keys = {rule.id: rule.key for rule in rules.load().rule}
+    keys = {rule.id: rule.key for rule in calm.RULES.rule}
     for alert in alerts:
         episodes[alert.customer_id][keys[alert.rule_id]] = (alert.seq, alert.episode, alert.state)
     for customer, score in last.items():

@@ -19,6 +19,7 @@ from typing import Any
 
 from stream.engine.feed import open_feed
 from stream.errors import BrokerError
+from tests import calm
 from tests.fault.cluster import Cluster
 from tests.fault.history import Message
 from tests.fault.kinds import KINDS
@@ -105,6 +106,7 @@ class Soak:
             self.cluster.settings_of(slot),
             self.directory / f"worker{slot}.log",
             SHIFTED,
+            KIZUNA_RULES=str(calm.written(self.directory)),
             KIZUNA_SESSION_TIMEOUT_S=str(SESSION_S),
             KIZUNA_SWEEP_INTERVAL_S=str(SWEEP_S),
             KIZUNA_TRANSACTION_TIMEOUT_S=str(TRANSACTION_S),

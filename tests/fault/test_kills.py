@@ -9,6 +9,7 @@ import pytest
 
 from stream.config import Settings
 from stream.engine.feed import open_feed
+from tests import calm
 from tests.fault.history import Message, history
 from tests.fault.judge import judge
 from tests.integration.engine.process import REAL, WorkerProcess
@@ -36,7 +37,7 @@ async def test_five_sigkills_under_load_change_no_row_score_or_alert(settings: S
     messages = history(customers=1_200, days=120, seed=11)
     traffic = asyncio.create_task(feed(settings, messages))
     chance = random.Random(11)
-    extra = {"KIZUNA_SWEEP_INTERVAL_S": "3"}
+    extra = {"KIZUNA_SWEEP_INTERVAL_S": "3", "KIZUNA_RULES": str(calm.written(log.parent))}
     for _ in range(KILLS):
         with WorkerProcess(settings, log, REAL, **extra) as worker:
             await asyncio.to_thread(worker.wait_ready)

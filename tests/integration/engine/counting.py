@@ -29,6 +29,7 @@ class CountingTable:
         self.rows: dict[bytes, tuple[int, int]] = {}
         self.watermark_ms = 0
         self.storm = Storm()
+        self.partition = 0
 
     def __len__(self) -> int:
         return len(self.rows)

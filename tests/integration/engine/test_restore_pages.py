@@ -32,6 +32,7 @@ class Held:
         self.n_loaded = 0
         self.watermark_ms = 0
         self.storm = Storm()
+        self.partition = 0
 
     def __len__(self) -> int:
         return len(self.rows)

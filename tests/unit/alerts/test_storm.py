@@ -43,7 +43,7 @@ def gate(
         now_ms + behind_ms,
         now_ms if newest_ms is None else newest_ms,
         np.array(segments or [b""] * n, "S16"),
-        None if worth is None else np.array(worth),
+        lambda chosen: np.array(worth or [0.0] * n)[chosen],
     )
 
 

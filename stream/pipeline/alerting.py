@@ -1,0 +1,192 @@
+"""Alerts of one publication: rules looked at, held back or let through, and said as records."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.command import CommandV1
+from stream.alerts.commands import Refused
+from stream.alerts.evaluate import Evaluated, Measured, evaluate
+from stream.alerts.life import Transition
+from stream.alerts.rules import Rules
+from stream.alerts.storm import Gate
+from stream.model.columns import EPOCH_1990_MS, Floats, Ints
+from stream.model.score import Facts, Scores
+from stream.pipeline.data_alert import told, watch
+from stream.pipeline.decode import Decoded
+from stream.pipeline.derive import worth
+from stream.pipeline.effects import Effects
+from stream.pipeline.encode import encode_alert
+from stream.pipeline.enrich import Playbook, causes, enrich
+from stream.pipeline.measure import measure
+from stream.pipeline.reasons import TopReasons
+from stream.pipeline.whatif import Steps
+from stream.state.table import CustomerTable
+
+__all__ = ["Alerting", "Arrived"]
+
+Arrived = tuple[Decoded, NDArray[np.bool_]]
+"""Events of a run, and which of them were accepted."""
+
+
+class Alerting:
+    """Rules and playbook of a pipeline. Nothing is held back under the event clock: nobody waits for it.
+
+    Args:
+        pipeline: whose scores are looked at.
+        rules: that are looked at.
+        clock: of the pipeline.
+        playbook: what is recommended; None: only what the rules know.
+        versions: (rule version, model version).
+    """
+
+    def __init__(
+        self,
+        pipeline: Steps,
+        rules: Rules,
+        clock: Literal["wall", "event"],
+        playbook: Playbook | None,
+        versions: tuple[str, str],
+    ) -> None:
+        self._pipeline = pipeline
+        self._rules = rules
+        self._clock = clock
+        self._playbook = playbook
+        self._versions = versions
+
+    def evaluate(
+        self,
+        table: CustomerTable,
+        rows: Ints,
+        store: NDArray[np.void],
+        known: Facts,
+        scores: Scores,
+        now_ms: int,
+        wall_ms: int,
+        decided: Sequence[Transition] = (),
+    ) -> Evaluated:
+        """Move the alerts of n customers on, after what people did to them.
+
+        Args:
+            table: holds them; its slots and its storm are written to.
+            rows: (n,) row numbers, distinct.
+            store: (n,) a copy of the rows.
+            known: their facts at `now_ms`.
+            scores: of the same.
+            now_ms: time of the scores.
+            wall_ms: the wall's.
+            decided: what people did to alerts of these rows just before; their `customer` is the row.
+        """
+        parameters = self._pipeline.parameters
+        gate = None
+        if self._clock == "wall":
+
+            def at_risk(chosen: Ints) -> Floats:
+                risk = known.risk.of(chosen)
+                value, _ = worth(table, rows[chosen], risk, now_ms, parameters)
+                return value * scores.risk.churn_risk[chosen]
+
+            newest_ms, segment = table.watermark_ms, store["segment"]
+            limits, customers = self._rules.storm, len(table)
+            gate = Gate(table.storm, limits, customers, now_ms, wall_ms, newest_ms, segment, at_risk)
+        measured = measure(self._rules, table, rows, store, known, scores, now_ms, parameters)
+        evaluated = evaluate(
+            table.alerts,
+            rows,
+            store["events"].astype(np.int64),
+            (store["last_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS,
+            measured,
+            self._rules,
+            now_ms,
+            gate,
+        )
+        if decided:  # of one customer, what people did comes first
+            done = [self._of(each, rows, measured) for each in decided]
+            evaluated.transitions = sorted([*done, *evaluated.transitions], key=attrgetter("customer"))
+        return evaluated
+
+    def watch(self, table: CustomerTable, seq_before: int, now_ms: int, effects: Effects) -> None:
+        """Say what became of the alert about the data since the storm had that `seq`."""
+        if table.storm.since_ms:
+            horizon_days = self._pipeline.parameters.churn.horizon_days
+            watch(table, self._rules.storm, seq_before, now_ms, horizon_days, self._versions, effects)
+
+    def about_the_data(
+        self, table: CustomerTable, command: CommandV1, now_ms: int, effects: Effects
+    ) -> Refused | None:
+        """Do a command about the alert about the data."""
+        horizon_days = self._pipeline.parameters.churn.horizon_days
+        return told(table, command, self._rules.storm, now_ms, horizon_days, self._versions, effects)
+
+    def tell(
+        self,
+        table: CustomerTable,
+        rows: Ints,
+        keys: list[bytes],
+        before: NDArray[np.void],
+        known: Facts,
+        scores: Scores,
+        reasons: TopReasons,
+        transitions: Sequence[Transition],
+        now_ms: int,
+        arrived: Arrived | None,
+        effects: Effects,
+    ) -> None:
+        """Add the records of some transitions, and count them.
+
+        Args:
+            table: holds the customers.
+            rows: (n,) row numbers, ascending.
+            keys: (n,) whose they are.
+            before: (n,) rows as they were before this publication.
+            known: their facts.
+            scores: of the same.
+            reasons: as published.
+            transitions: of these customers.
+            now_ms: time of the scores.
+            arrived: the events that made it necessary; None for time alone.
+            effects: receives the records.
+        """
+        if not transitions:
+            return
+        said = {i: reasons.of(i) for i in {each.customer for each in transitions}}
+        added = None
+        if self._playbook is not None:
+            caused = {} if arrived is None else causes({keys[i] for i in said}, *arrived)
+            added = enrich(
+                self._pipeline,
+                self._playbook,
+                table,
+                rows,
+                keys,
+                known,
+                scores,
+                transitions,
+                said,
+                now_ms,
+                caused,
+            )
+        for k, each in enumerate(transitions):
+            i = each.customer
+            record = encode_alert(
+                keys[i],
+                before[i],
+                scores,
+                said[i],
+                each,
+                None if added is None else added[k],
+                self._pipeline.parameters,
+                self._versions,
+            )
+            effects.alerts.append(record)
+            effects.alert_log.append(record)
+            effects.count(each)
+
+    def _of(self, transition: Transition, rows: Ints, measured: Measured) -> Transition:
+        """A transition of a row as one of the rows that are published, with what its rule looks at."""
+        i, rule = int(np.searchsorted(rows, transition.customer)), self._rules.rule.index(transition.rule)
+        return replace(transition, customer=i, value=float(measured.value[rule, i]))
