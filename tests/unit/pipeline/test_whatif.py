@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import decode_interaction, decode_score
+from schemas.codec import decode_alert, decode_interaction, decode_score
 from stream.errors import ConfigError
 from stream.model import parameters
 from stream.pipeline import FileRecord, Pipeline, actions
