@@ -43,7 +43,7 @@ NUMBERS: dict[str, tuple[str, str]] = {
     "silence": ("{observed:.0f|day|days}", "usual gap {usual:.0f}"),
     "age": ("{observed:.0f|day|days} since the first purchase", ""),
     "amount": ("{observed:.2f} a day with a purchase", "usually {usual:.2f}"),
-    "trust": ("{observed:.0f}", "{usual:.0f} when nothing is known"),
+    "trust": ("{observed:.0f} with nothing forgiven or forgotten", "{usual:.0f} when nothing is known"),
     "overdue_promises": ("{observed:.0f} overdue", ""),
     "payment_failures": ("{observed:.1f}, older ones fading", ""),
     "engagement_fall": ("{observed:.1f} a month", "usually {usual:.1f}"),

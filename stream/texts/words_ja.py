@@ -41,7 +41,7 @@ NUMBERS: dict[str, tuple[str, str]] = {
     "silence": ("{observed:.0f}日", "通常の間隔は{usual:.0f}日"),
     "age": ("最初の購入から{observed:.0f}日", ""),
     "amount": ("購入日あたり{observed:.2f}", "通常は{usual:.2f}"),
-    "trust": ("{observed:.0f}点", "何も知らないときは{usual:.0f}点"),
+    "trust": ("許しも忘却も数えなければ{observed:.0f}点", "何も知らないときは{usual:.0f}点"),
     "overdue_promises": ("期限切れ{observed:.0f}件", ""),
     "payment_failures": ("{observed:.1f}件、古いものほど軽い", ""),
     "engagement_fall": ("月{observed:.1f}回", "通常は月{usual:.1f}回"),

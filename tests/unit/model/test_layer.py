@@ -173,9 +173,11 @@ def test_facts_beside_the_terms() -> None:
     """Age in days and the mean amount beside the usual one, for people."""
     from stream.model.explain import observations
     from stream.model.score import Facts, score
+    from stream.model.trust import LastHeard
 
     nothing = np.zeros((1, 13))
-    facts = Facts(nothing, nothing, np.zeros(1), regular(amount_e4=2_500_000, purchase_days=10))
+    heard = LastHeard(np.zeros(1), nothing, nothing)
+    facts = Facts(nothing, nothing, heard, regular(amount_e4=2_500_000, purchase_days=10))
     found: dict[str, Any] = {}
     for name, model in (("layer", with_layer(FITTED, CDNOW)), ("none", parameters.load())):
         seen = observations(facts, score(facts, NOW_MS, model), NOW_MS, model)
