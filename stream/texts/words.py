@@ -121,6 +121,7 @@ PHRASES: dict[str, str] = {
     "survey_ces2": "ces2           {figure} of 7 (n {n:.0f})",
     "low_answers": "low answers    {low:.0f}: {acted:.0f} acted on, {waiting:.0f} still within the due time",
     "channel_hops": "channel hops   {hopped:.0f} of {tickets:.0f|ticket|tickets}",
+    "contact_hops": "{hopped:.0f} of {contacts:.0f|contact|contacts} after another about a ticket",
     "open_alert": "open alert  {rule} ({severity}) since {time}: {action}",
     "no_alerts": "open alerts: none",
     "alerts_customer": "customer",

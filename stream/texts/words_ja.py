@@ -117,6 +117,7 @@ PHRASES: dict[str, str] = {
     "survey_ces2": "CES 2.0  7点中{figure} (回答{n:.0f}件)",
     "low_answers": "低い評価  {low:.0f}件: 対応済み{acted:.0f}件、期限内で対応待ち{waiting:.0f}件",
     "channel_hops": "窓口の移り変わり  問い合わせ{tickets:.0f}件のうち{hopped:.0f}件",
+    "contact_hops": "同じ問い合わせの2回目以降の連絡{contacts:.0f}回のうち{hopped:.0f}回",
     "open_alert": "発生中のアラート  {rule} ({severity}) {time}から: {action}",
     "no_alerts": "発生中のアラート: なし",
     "alerts_customer": "顧客",
