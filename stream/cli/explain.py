@@ -11,7 +11,7 @@ import typer
 from stream.alerts.life import open_alerts
 from stream.alerts.rules import Rule
 from stream.cli import output
-from stream.cli.further import further, place, print_further
+from stream.cli.further import contacts_json, further, place, print_further
 from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
 from stream.cli.times import parse_time, shown
 from stream.clock import now_ms
@@ -125,7 +125,8 @@ def _look(of: Known, since: str | None, *, percentile: bool) -> Found:
         computed_band=BANDS[computed_bands(scores.trust_centi, of.pipeline.parameters.bands)[0]],
         standing=of.pipeline.standing(of.table, of.key, of.time_ms),
         further=further(derive(of.table, np.array([of.row]), of.time_ms, of.pipeline.parameters))
-        | (place(of) if percentile else {}),
+        | (place(of) if percentile else {})
+        | (contacts_json(of) if of.read_everybody is not None else {}),
         since_ms=since_ms,
         changes=changed,
     )

@@ -11,11 +11,12 @@ from stream.cli.known import Known
 from stream.model.columns import currency_code
 from stream.model.derived import LOYALTY, NO_VALUE
 from stream.model.surveys import figures
+from stream.offline.contacts import contacts
 from stream.pipeline.derive import CHANGE_DAYS, Derived, derive
 from stream.pipeline.segments import GROUPINGS, Segment, places
 from stream.texts.languages import Language
 
-__all__ = ["further", "place", "print_further", "print_segments", "segment_json"]
+__all__ = ["contacts_json", "further", "place", "print_further", "print_segments", "segment_json"]
 
 ABSENT = "-"
 
@@ -46,6 +47,16 @@ def further(derived: Derived, i: int = 0) -> dict[str, Any]:
         "tickets_with_channel": int(derived.tickets[i]),
         "tickets_that_hopped": int(derived.hopped[i]),
         **{by: group(derived)[i] for by, group in GROUPINGS.items()},
+    }
+
+
+def contacts_json(of: Known) -> dict[str, Any]:
+    """How a file's customer's contacts hop between channels, ready for JSON."""
+    found = contacts(of.records)
+    return {
+        "contacts_that_could_hop": found.could_hop,
+        "contacts_that_hopped": found.hopped,
+        "share_of_contacts_that_hopped": found.share,
     }
 
 
@@ -104,7 +115,11 @@ def _lines(its: dict[str, Any], language: Language) -> Iterator[str]:
             waiting=its["low_answers_waiting"],
         )
     if its["tickets_with_channel"]:
-        yield say("channel_hops", hopped=its["tickets_that_hopped"], tickets=its["tickets_with_channel"])
+        line = say("channel_hops", hopped=its["tickets_that_hopped"], tickets=its["tickets_with_channel"])
+        if its.get("contacts_that_could_hop"):
+            hopped, could_hop = its["contacts_that_hopped"], its["contacts_that_could_hop"]
+            line += language.comma + say("contact_hops", hopped=hopped, contacts=could_hop)
+        yield line
 
 
 def _placed(segment: str, among: dict[str, Any], language: Language) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "growth",
     "quantise",
     "shrink",
+    "shrink_each",
     "split_value",
 ]
 
@@ -64,6 +65,13 @@ def cause_half_lives_ms(statistics: Statistics) -> Floats:
     return made
 
 
+@lru_cache(maxsize=8)
+def _distinct_half_lives_ms(statistics: Statistics) -> tuple[Floats, Ints]:
+    """(distinct half-lives, where each stored cause's is among them): most causes share theirs."""
+    distinct, place = np.unique(cause_half_lives_ms(statistics), return_inverse=True)
+    return distinct, place.astype(np.int64)
+
+
 def quantise(values: Floats) -> Floats:
     """Round to 20 significant binary digits (relative error <= 2^-20), so that sums are exact."""
     mantissa, exponent = np.frexp(values)
@@ -75,9 +83,15 @@ def growth(weight: Floats, time_ms: Ints, half_life_ms: Floats | float) -> Float
     return quantise(weight * np.exp2((time_ms - LANDMARK_MS) / half_life_ms))
 
 
-def shrink(now_ms: int, half_life_ms: Floats | float) -> Floats:
-    """Factor that turns a stored sum into its value at `now_ms`."""
+def shrink(now_ms: int | Ints | Floats, half_life_ms: Floats | float) -> Floats:
+    """Factor that turns a stored sum into its value at `now_ms`; shapes broadcast."""
     return np.asarray(np.exp2(-(now_ms - LANDMARK_MS) / np.asarray(half_life_ms, np.float64)))
+
+
+def shrink_each(time_ms: Ints, statistics: Statistics) -> Floats:
+    """The same for every stored cause, at a time of each customer's own; (n, len(CAUSES))."""
+    distinct, place = _distinct_half_lives_ms(statistics)
+    return shrink(time_ms[:, None], distinct).take(place, axis=1)
 
 
 def split_value(value: Floats) -> tuple[Floats, Floats]:

@@ -123,7 +123,7 @@ def observations(facts: Facts, scores: Scores, now_ms: int, parameters: Paramete
         "silence": (days - risk.last_day, np.where(risk.purchase_days > 1, gap, np.nan)),
         "age": (days - risk.first_day, nothing),
         "amount": (amount, nothing if layer is None else np.full(n, usual_amount(layer))),
-        "trust": (scores.trust.trust, np.full(n, 100.0 * parameters.trust.base_rate)),
+        "trust": (scores.trust.unforgotten, np.full(n, 100.0 * parameters.trust.base_rate)),
         "overdue_promises": (risk.overdue.astype(np.float64), none_usual),
         "payment_failures": (risk.payment_failures, none_usual),
         "engagement_fall": (

@@ -21,6 +21,7 @@ from stream.model.parameters import Coefficients, Layer, Mbg, Nbd
 __all__ = ["DRIVERS", "WEEK", "drivers", "log_age", "log_odds_terms", "usual_amount"]
 
 DRIVERS = ("frequency", "silence", "age", "amount")
+MOST_LOG_AMOUNT = 700.0  # beyond it a coefficient is 0 but in name
 WEEK = 7.0  # days: added to an age so that a customer of a day is not infinitely far from one of two
 
 
@@ -57,5 +58,5 @@ def log_odds_terms(x: Floats, t_x: Floats, age: Floats, amount: Floats, layer: L
 
 def usual_amount(layer: Layer) -> float:
     """Amount per purchase day at which the amount says nothing (a geometric mean); nan if it never does."""
-    c = layer.coefficient.amount
-    return float(np.expm1(layer.usual.amount / c)) if c < 0.0 else float("nan")
+    c, usual = layer.coefficient.amount, layer.usual.amount
+    return float(np.expm1(usual / c)) if c < 0.0 and usual > c * MOST_LOG_AMOUNT else float("nan")

@@ -264,17 +264,17 @@ class Churn(_Table, frozen=True, omit_defaults=True):
 
 
 class Risk(_Table, frozen=True):
-    """Log-odds terms on top of the purchase model."""
+    """Log-odds terms on top of the purchase model; a negative one would let the risk fall in silence."""
 
-    trust_per_50_points: LogOdds
-    overdue_promise: LogOdds
-    payment_failure: LogOdds
-    engagement_fall: LogOdds
-    unsubscribed: LogOdds
+    trust_per_50_points: Raises
+    overdue_promise: Raises
+    payment_failure: Raises
+    engagement_fall: Raises
+    unsubscribed: Raises
     subscription_base: LogOdds
-    subscription_term_ends: LogOdds
-    subscription_cancel_requested: LogOdds
-    subscription_ended: LogOdds
+    subscription_term_ends: Raises
+    subscription_cancel_requested: Raises
+    subscription_ended: Raises
 
 
 Points = Annotated[float, Meta(gt=0.0, lt=100.0)]

@@ -9,6 +9,10 @@ the model's log-odds. Where a layer was fitted (`layer.py`) it takes the model's
 average customer instead of a newcomer. Contractual customers (any subscription event) have the hazard of
 their contract's end instead (`contract.py`), or a declared base where it was not fitted. Without either the
 risk is absent.
+
+A buyer's risk never falls in silence. Purchases see to it themselves; of the declared terms each counts as at
+its worst since the last event: failed payments as they were at it, engagement where it had fallen furthest,
+trust with nothing forgotten (`trust.py`), promises that are overdue now. No weight of them is negative.
 """
 
 from dataclasses import dataclass, fields
@@ -18,10 +22,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from stream.model.btyd import logit_no_purchase
-from stream.model.columns import Floats, Ints, row_sums
+from stream.model.columns import MS_PER_DAY, Floats, Ints, row_sums
 from stream.model.contract import CONTRACT_TERMS, ContractFacts, contract_terms
+from stream.model.evidence import LANDMARK_MS, shrink
 from stream.model.layer import WEEK, log_odds_terms
-from stream.model.parameters import Churn, Contract, Parameters, Risk
+from stream.model.parameters import Churn, Contract, Parameters, Risk, Statistics
 
 __all__ = [
     "ABSENT_REASON",
@@ -33,6 +38,7 @@ __all__ = [
     "churn_risk",
     "contract_facts",
     "days_since_1990",
+    "engagement_at_worst",
     "purchase_terms",
     "service_features",
 ]
@@ -85,8 +91,8 @@ class RiskFacts:
         last_day: day of the last purchase, days since 1990.
         amount_e4: sum of the amounts of all purchases, 1/10,000 of the unit.
         overdue: open promises past their due time, now.
-        payment_failures: failed payments, decayed to now.
-        engagement_short: engagement events, decayed with the short half-life.
+        payment_failures: failed payments, decayed to the last event.
+        engagement_short: engagement events, decayed with the short half-life; see `engagement_at_worst`.
         engagement_long: the same with the long half-life.
         unsubscribed: no longer subscribed to mail.
         contractual: any subscription event seen.
@@ -127,7 +133,7 @@ class RiskScores:
 
 
 def churn_risk(facts: RiskFacts, trust: Floats, now_ms: int, parameters: Parameters) -> RiskScores:
-    """Risk of no purchase, or no renewal, within the horizon; `trust` is the one without recovery."""
+    """Risk of no purchase, or no renewal, within the horizon; `trust` is the unforgotten one."""
     n = len(trust)
     terms = np.zeros((n, len(TERMS)))
     buys = (facts.purchase_days > 0) & ~facts.contractual
@@ -219,6 +225,34 @@ def service_features(facts: RiskFacts, trust: Floats, parameters: Parameters) ->
 
 def _service_weights(table: Risk | Contract) -> Floats:
     return np.array([getattr(table, name) for name in SERVICE_WEIGHTS])
+
+
+def engagement_at_worst(
+    short: Floats, long: Floats, heard_ms: Ints, now_ms: int, statistics: Statistics
+) -> tuple[Floats, Floats]:
+    """Both sums of engagement, decayed to when its fall was greatest since the last event; each (n,).
+
+    In silence the fall grows while the short sum is above `MIN_RATE`, for it shrinks faster, and while the
+    long one is above `MIN_USUAL_ENGAGEMENT`. Where the first of the two ends the fall is greatest.
+
+    Args:
+        short: stored sum with the short half-life, landmark units.
+        long: the same with the long one.
+        heard_ms: (n,) time of the last event, at most now.
+        now_ms: no later moment counts.
+        statistics: the half-lives. Is the short one the longer, the fall is greatest at the last event.
+    """
+    short_ms = statistics.engagement_short_days * MS_PER_DAY
+    long_ms = statistics.engagement_long_days * MS_PER_DAY
+    with np.errstate(divide="ignore"):  # no engagement at all: nothing grows
+        thin_ms = LANDMARK_MS + short_ms * np.log2(short / MIN_RATE)
+        unusual_ms = LANDMARK_MS + long_ms * np.log2(long / MIN_USUAL_ENGAGEMENT)
+    worst_ms = heard_ms.astype(np.float64)
+    if short_ms < long_ms:
+        worst_ms = np.maximum(worst_ms, np.minimum(np.minimum(thin_ms, unusual_ms), now_ms))
+    long = long * shrink(worst_ms, long_ms)
+    usual = unusual_ms >= heard_ms  # still at the last event: rounding must not say otherwise
+    return short * shrink(worst_ms, short_ms), np.where(usual, np.maximum(long, MIN_USUAL_ENGAGEMENT), long)
 
 
 def halvings(short: Floats, long: Floats, parameters: Parameters) -> Floats:

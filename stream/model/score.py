@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from stream.model import risk as risk_model
 from stream.model import trust as trust_model
 from stream.model.columns import Floats
-from stream.model.evidence import cause_half_lives_ms
 from stream.model.parameters import Parameters
 from stream.model.risk import RiskFacts
+from stream.model.trust import LastHeard
 
 __all__ = ["Facts", "Scores", "score", "trust_of"]
 
@@ -22,19 +22,22 @@ class Facts:
     Attributes:
         positive: (n, len(trust.ALL_CAUSES)) evidence for us, decayed to now.
         negative: the same against us, open overdue promises included.
-        silence_ms: (n,) since the last event, >= 0.
+        heard: what the evidence was at the last event.
         risk: inputs of the churn risk.
     """
 
     positive: Floats
     negative: Floats
-    silence_ms: Floats
+    heard: LastHeard
     risk: RiskFacts
 
     def of(self, chosen: NDArray[np.int64] | slice) -> "Facts":
         """The facts of some of the customers; views if they are a slice."""
         return Facts(
-            self.positive[chosen], self.negative[chosen], self.silence_ms[chosen], self.risk.of(chosen)
+            self.positive[chosen],
+            self.negative[chosen],
+            LastHeard(*(each[chosen] for each in self.heard)),
+            self.risk.of(chosen),
         )
 
 
@@ -57,7 +60,7 @@ class Scores:
                 trust.alpha[chosen],
                 trust.beta[chosen],
                 trust.contributions[chosen],
-                trust.unrecovered[chosen],
+                trust.unforgotten[chosen],
             ),
             risk=risk_model.RiskScores(risk.churn_risk[chosen], risk.contributions[chosen]),
             trust_centi=self.trust_centi[chosen],
@@ -67,14 +70,13 @@ class Scores:
 
 def trust_of(facts: Facts, parameters: Parameters) -> trust_model.TrustScores:
     """Trust of n customers, held down where only silence would have lifted it."""
-    silence = trust_model.Silence(facts.silence_ms, cause_half_lives_ms(parameters.statistics))
-    return trust_model.trust(facts.positive, facts.negative, parameters.trust, silence)
+    return trust_model.trust(facts.positive, facts.negative, parameters.trust, facts.heard)
 
 
 def score(facts: Facts, now_ms: int, parameters: Parameters) -> Scores:
     """Score n customers; `trust_centi` and `risk_e4` are the published roundings (-1 = absent)."""
     trust = trust_of(facts, parameters)
-    risk = risk_model.churn_risk(facts.risk, trust.unrecovered, now_ms, parameters)
+    risk = risk_model.churn_risk(facts.risk, trust.unforgotten, now_ms, parameters)
     return Scores(
         trust=trust,
         risk=risk,

@@ -12,6 +12,9 @@ contributions per cause sum to it exactly, with no attribution rule to choose.
 Causes are forgotten at different rates, so where failures fade first silence alone would lift trust above
 the base rate. It does not: evidence for us counts no more than gives what trust was at the last event, or
 the base rate, whichever is more.
+
+The churn risk reads another trust, which never rises in silence: without recovery, with praise that fades
+down to the base rate, and with failures that nobody has forgotten since the last event.
 """
 
 from dataclasses import dataclass
@@ -23,11 +26,10 @@ from stream.model.columns import Floats, row_sums
 from stream.model.evidence import DIMENSION_OF
 from stream.model.parameters import Trust
 
-__all__ = ["ALL_CAUSES", "Silence", "TrustScores", "trust"]
+__all__ = ["ALL_CAUSES", "LastHeard", "TrustScores", "trust"]
 
 ALL_CAUSES = tuple(DIMENSION_OF)
 RECOVERY = ALL_CAUSES.index("recovery")
-MOST_HALVINGS = 100.0  # of evidence, undone: whatever was there before is nothing by now
 # What a recovery can make good: our own failures. A bad survey answer is not undone by a voucher.
 FAILURES = np.array(
     [
@@ -48,7 +50,8 @@ class TrustScores:
         alpha: (n,) first Beta parameter, R + aW.
         beta: (n,) second Beta parameter, S + (1-a)W.
         contributions: (n, K) points; the base rate 100a plus their sum is the trust.
-        unrecovered: (n,) trust as it would be without recovery, at most trust; the churn risk uses this one.
+        unforgotten: (n,) points, what the churn risk reads: trust without recovery, in which nothing that was
+            held against us fades in silence, and what speaks for us does so down to the base rate.
     """
 
     trust: Floats
@@ -56,89 +59,97 @@ class TrustScores:
     alpha: Floats
     beta: Floats
     contributions: Floats
-    unrecovered: Floats
+    unforgotten: Floats
 
 
-class Silence(NamedTuple):
-    """How long nothing was heard of n customers.
+class LastHeard(NamedTuple):
+    """What was known of n customers at the last event.
 
     Attributes:
-        ms: (n,) since the last event, >= 0.
-        half_lives_ms: of the stored causes, which are the first of the K; the others are of the moment.
+        silence_ms: (n,) since then, >= 0.
+        positive: (n, K) evidence decayed to that event.
+        negative: the same against us; with what is overdue now, for it is not the event's.
     """
 
-    ms: Floats
-    half_lives_ms: Floats
+    silence_ms: Floats
+    positive: Floats
+    negative: Floats
 
 
 def trust(
-    positive: Floats, negative: Floats, parameters: Trust, silence: Silence | None = None
+    positive: Floats, negative: Floats, parameters: Trust, heard: LastHeard | None = None
 ) -> TrustScores:
-    """Trust of n customers from decayed evidence. Pure; no argument is written to."""
+    """Trust of n customers from decayed evidence; `heard` None: nobody is silent. Pure."""
     base, prior = parameters.base_rate, parameters.prior_weight
     weights = np.array([getattr(parameters.dimension_weight, DIMENSION_OF[cause]) for cause in ALL_CAUSES])
-    good = positive * weights
-    bad = negative * (weights * parameters.negative_weight)
-    raw_recovery = good[:, RECOVERY].copy()
+    blame = weights * parameters.negative_weight
+    good, bad = positive * weights, negative * blame
+    recovery, plain = _without_recovery(good, base, prior)
     against = row_sums(bad)
-    good[:, RECOVERY] = _capped_recovery(good, bad, against, base, prior)
-    if silence is not None:
-        _hold_down(good, bad, against, raw_recovery, silence, base, prior)
-    alpha = row_sums(good) + base * prior
     beta = against + (1.0 - base) * prior
+    good[:, RECOVERY] = _capped(recovery, plain, bad, beta)
+    unforgotten = plain / (plain + beta)
+    if heard is not None:
+        was_good, was_bad = heard.positive * weights, heard.negative * blame
+        was_recovery, was_plain = _without_recovery(was_good, base, prior)
+        was_beta = row_sums(was_bad) + (1.0 - base) * prior
+        least = np.minimum(was_plain, was_beta * (base / (1.0 - base)))  # praise that fades ends at the base
+        held = np.maximum(plain, least)
+        unforgotten = held / (held + was_beta)
+        was = _Was(was_recovery, was_plain, was_bad, was_beta)
+        _hold_down(good, against, heard.silence_ms, was, base, prior)
+    alpha = row_sums(good) + base * prior
     total = alpha + beta
-    recovered = good[:, RECOVERY]
     return TrustScores(
         trust=100.0 * alpha / total,
         uncertainty=prior / total,
         alpha=alpha,
         beta=beta,
         contributions=100.0 * ((1.0 - base) * good - base * bad) / total[:, None],
-        unrecovered=100.0 * (alpha - recovered) / (total - recovered),
+        unforgotten=100.0 * unforgotten,
     )
 
 
+class _Was(NamedTuple):
+    """Weighted evidence at the last event: see `_capped`."""
+
+    recovery: Floats
+    plain: Floats
+    bad: Floats
+    beta: Floats
+
+
+def _without_recovery(good: Floats, base: float, prior: float) -> tuple[Floats, Floats]:
+    """Recovery evidence, taken out of `good`; and R + aW of the rest."""
+    recovery = good[:, RECOVERY].copy()
+    good[:, RECOVERY] = 0.0
+    return recovery, row_sums(good) + base * prior
+
+
 def _hold_down(
-    good: Floats,
-    bad: Floats,
-    against: Floats,
-    recovery: Floats,
-    silence: Silence,
-    base: float,
-    prior: float,
+    good: Floats, against: Floats, silence_ms: Floats, was: _Was, base: float, prior: float
 ) -> None:
     """Scale `good` where trust has risen in silence above the base rate and what it was at the last event.
 
-    `against` is the row sums of `bad`: where there is nothing to forget, trust cannot rise.
+    Where there is nothing to forget, trust cannot rise.
     """
-    above = row_sums(good) * (1.0 - base) > against * base
-    chosen = np.flatnonzero(above & (against > 0.0) & (silence.ms > 0.0))
+    praise = row_sums(good)
+    chosen = np.flatnonzero((praise * (1.0 - base) > against * base) & (against > 0.0) & (silence_ms > 0.0))
     if not len(chosen):
         return
-    k = len(silence.half_lives_ms)
-    factor = np.ones((len(chosen), good.shape[1]))
-    factor[:, :k] = np.exp2(np.minimum(silence.ms[chosen, None] / silence.half_lives_ms, MOST_HALVINGS))
-    was_good, was_bad = good[chosen] * factor, bad[chosen] * factor
-    was_good[:, RECOVERY] = recovery[chosen] * factor[:, RECOVERY]
-    was_against = row_sums(was_bad)
-    was_good[:, RECOVERY] = _capped_recovery(was_good, was_bad, was_against, base, prior)
-    alpha, beta = row_sums(was_good) + base * prior, was_against + (1.0 - base) * prior
-    odds = np.maximum(alpha / beta, base / (1.0 - base))
+    then = _Was(*(each[chosen] for each in was))
+    odds = np.maximum((then.plain + _capped(*then)) / then.beta, base / (1.0 - base))
     most = odds * (against[chosen] + (1.0 - base) * prior) - base * prior
-    good[chosen] *= np.minimum(most / row_sums(good[chosen]), 1.0)[:, None]
+    good[chosen] *= np.minimum(most / praise[chosen], 1.0)[:, None]
 
 
-def _capped_recovery(good: Floats, bad: Floats, against: Floats, base: float, prior: float) -> Floats:
+def _capped(recovery: Floats, plain: Floats, bad: Floats, beta: Floats) -> Floats:
     """Recovery evidence that counts: never more than lifts trust to its level without the failures.
 
-    `against` is the row sums of `bad`.
-
-    With A = R + aW and D = R + S' + W (S' the negative evidence that is not failure) and failures F,
-    (A + rho) / (D + F + rho) <= A / D  <=>  rho <= A F / (D - A). De Matos, Henrique & Rossi (2007):
-    recovery restores satisfaction, it does not buy more than was lost; nor does it bring people back, so the
-    churn risk is computed without it.
+    With A = R + aW without recovery (`plain`), B = S + (1-a)W (`beta`) and failures F, a part of `bad`,
+    (A + rho) / (A + B + rho) <= A / (A + B - F)  <=>  rho <= A F / (B - F). De Matos, Henrique & Rossi
+    (2007): recovery restores satisfaction, it does not buy more than was lost; nor does it bring people
+    back, so the churn risk is computed without it.
     """
     failures = row_sums(bad[:, FAILURES])
-    a = row_sums(good) - good[:, RECOVERY] + base * prior
-    other = against - failures + (1.0 - base) * prior
-    return np.minimum(good[:, RECOVERY], a * failures / other)
+    return np.minimum(recovery, plain * failures / (beta - failures))

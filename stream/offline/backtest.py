@@ -16,7 +16,7 @@ from stream.model.columns import MS_PER_DAY
 from stream.model.parameters import Parameters
 from stream.offline import bootstrap as resampling
 from stream.offline.backtest_lead import Lead, Quality, lead, leavers, quality
-from stream.offline.contenders import CONTENDERS, contenders, contract_rate
+from stream.offline.contenders import CONTENDERS, contenders, contract_rate, contract_tenure
 from stream.offline.leadtime import episodes
 from stream.offline.metrics import MEASURES, Judged
 from stream.offline.origins import Origin
@@ -74,7 +74,7 @@ class Fold:
         n_buys: judged customers who buy; `n_contractual` those with a contract; `n_over` those left out.
         churn_rate: of all judged.
         foretold: mean predicted risk of ours.
-        results: by model, in the order of `MODELS`.
+        results: by model, in the order of `MODELS`; then `tenure` where nobody buys.
         weeks: None where nobody buys.
         model_version: of the parameters that ours was scored with.
         resamples: of the bootstrap.
@@ -173,7 +173,13 @@ def _fold(timeline: Timeline, origin: Origin, walk: Walk, setup: Setup) -> Fold:
     day = day_of(origin.known_ms)
     known = _rfm_of(panel.at(day), panel, [timeline.keys[i] for i in judged[buys].tolist()])
     others = contenders(
-        panel, known, buys, day, horizon, lambda: contract_rate(cut, origin.known_ms, horizon)
+        panel,
+        known,
+        buys,
+        day,
+        horizon,
+        lambda: contract_rate(cut, origin.known_ms, horizon),
+        lambda: contract_tenure(cut, judged, origin.known_ms, horizon),
     )
     by_model |= others.said
     results = {

@@ -264,7 +264,7 @@ def _rows(
     seen = known.of(place[result.customers])
     contracts, now_ms = contract_facts(seen.risk, np.arange(len(result.customers))), end_of(day)
     term = term_state(contracts, now_ms, length, prior)
-    level = trust_of(seen, base).unrecovered
+    level = trust_of(seen, base).unforgotten
     return _Rows(
         tenure_months(contracts, term, now_ms, length),
         np.hstack([features(contracts, term), service_features(seen.risk, level, base)]),

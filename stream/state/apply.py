@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.model import feedback as feedback_model
 from stream.model.columns import MS_PER_DAY, Columns, Ints, Subscriptions, day_number, seconds
 from stream.model.evidence import cause_half_lives_ms, growth
-from stream.model.feedback import terms
 from stream.model.parameters import Parameters
 from stream.state import feedback, promises, purchases
 from stream.state.dedup import accept
@@ -28,7 +28,8 @@ def apply(table: CustomerTable, columns: Columns, parameters: Parameters) -> tup
     times = columns.time_ms
     if not accepted.all():
         events = group(rows[accepted])
-    _note_times(store, events, seconds(times[accepted]))
+    time_s = seconds(times)
+    _note_times(store, events, time_s[accepted], np.where(_speaks(columns), time_s, 0)[accepted])
     _add_evidence(table, rows, accepted, columns, parameters)
     _add_decayed(store, rows, accepted, columns, parameters)
     _add_purchases(table, rows, accepted, columns)
@@ -61,12 +62,23 @@ def _apply_promises(
     promises.apply(table.rows, table.tails, steps, parameters)
 
 
-def _note_times(store: NDArray[np.void], events: Groups, time_s: NDArray[np.uint32]) -> None:
+def _speaks(columns: Columns) -> NDArray[np.bool_]:
+    """Mask (n,) of events that end a silence: our own amends and what we note in a profile do not."""
+    speaks = np.ones(len(columns), np.bool_)
+    speaks[columns.profiles.at] = False
+    speaks[columns.evidence.at[feedback_model.IS_RECOVERY[columns.evidence.code]]] = False
+    return speaks
+
+
+def _note_times(
+    store: NDArray[np.void], events: Groups, time_s: NDArray[np.uint32], heard_s: NDArray[np.uint32]
+) -> None:
     touched, start = events.touched, events.start
     if not len(touched):
         return
     sorted_s = time_s[events.order]
-    store["last_s"][touched] = np.maximum(store["last_s"][touched], np.maximum.reduceat(sorted_s, start))
+    last = np.maximum.reduceat(heard_s[events.order], start)
+    store["last_s"][touched] = np.maximum(store["last_s"][touched], last)
     first = np.minimum.reduceat(sorted_s, start)
     known = store["first_s"][touched]
     store["first_s"][touched] = np.where(known == 0, first, np.minimum(known, first))
@@ -90,7 +102,7 @@ def _add_evidence(
         return
     at, code = evidence.at[keep], evidence.code[keep]
     when, owner = columns.time_ms[at], rows[at]
-    each = terms(parameters.statistics)
+    each = feedback_model.terms(parameters.statistics)
     cause = each.cause[code]
     half_life = cause_half_lives_ms(parameters.statistics)[cause]
     sums = table.rows["evidence"]

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
-from stream.model.evidence import CAUSES, DERIVED_CAUSES, cause_half_lives_ms, shrink
+from stream.model.evidence import CAUSES, DERIVED_CAUSES, cause_half_lives_ms, shrink, shrink_each
 from stream.model.parameters import Parameters
-from stream.model.risk import RiskFacts
+from stream.model.risk import RiskFacts, engagement_at_worst
 from stream.model.score import Facts
+from stream.model.trust import LastHeard
 from stream.state import promises
 from stream.state.layout import take
 from stream.state.table import CustomerTable
@@ -33,22 +34,30 @@ def facts(
     promised = promises.evidence_of(table.rows, table.tails, rows, now_ms, parameters)
     positive[:, promises.PROMISE_COLUMNS] += promised.positive
     negative[:, promises.PROMISE_COLUMNS] += promised.negative
-    decay = shrink(now_ms, cause_half_lives_ms(parameters.statistics))
+    statistics = parameters.statistics
+    heard_ms = _heard_ms(store, now_ms)
+    heard = LastHeard(now_ms - heard_ms.astype(np.float64), np.zeros_like(positive), np.empty_like(negative))
+    decay = shrink_each(heard_ms, statistics)
+    np.multiply(positive[:, :k], decay, out=heard.positive[:, :k])
+    np.multiply(negative[:, :k], decay, out=heard.negative[:, :k])
+    heard.negative[:, k:] = promised.overdue
+    decay = shrink(now_ms, cause_half_lives_ms(statistics))
     positive[:, :k] *= decay
     negative[:, :k] *= decay
     negative[:, k:] = promised.overdue
-    statistics = parameters.statistics
-    day_ms = float(MS_PER_DAY)
+    short, long = engagement_at_worst(
+        store["engagement"][:, 0], store["engagement"][:, 1], heard_ms, now_ms, statistics
+    )
     risk = RiskFacts(
         purchase_days=store["n_days"].astype(np.int64),
         first_day=store["first_day"].astype(np.float64) - 1.0,
         last_day=store["days"].max(axis=1).astype(np.float64) - 1.0,
         amount_e4=store["amount_e4"],
         overdue=promised.n_overdue,
-        payment_failures=store["payment_failures"] * shrink(now_ms, statistics.payment_failure_days * day_ms),
-        engagement_short=store["engagement"][:, 0]
-        * shrink(now_ms, statistics.engagement_short_days * day_ms),
-        engagement_long=store["engagement"][:, 1] * shrink(now_ms, statistics.engagement_long_days * day_ms),
+        payment_failures=store["payment_failures"]
+        * shrink(heard_ms, statistics.payment_failure_days * MS_PER_DAY),
+        engagement_short=short,
+        engagement_long=long,
         unsubscribed=store["unsubscribed_s"] > store["resubscribed_s"],
         contractual=(store["renewed_s"] > 0) | (store["cancel_s"] > 0) | (store["ended_s"] > 0),
         cancel_requested=store["cancel_s"] > store["renewed_s"],
@@ -57,8 +66,13 @@ def facts(
         first_ms=_to_ms(store["first_s"].astype(np.int64)),
         renewed_ms=_to_ms(store["renewed_s"].astype(np.int64)),
     )
-    silence_ms = np.maximum(float(now_ms) - _to_ms(store["last_s"].astype(np.int64)), 0.0)
-    return Facts(positive=positive, negative=negative, silence_ms=silence_ms, risk=risk)
+    return Facts(positive=positive, negative=negative, heard=heard, risk=risk)
+
+
+def _heard_ms(store: NDArray[np.void], now_ms: int) -> Ints:
+    """When each customer was heard of last, no later than now; now where never."""
+    last_ms = _to_ms(store["last_s"].astype(np.int64))
+    return np.where(last_ms > 0, np.minimum(last_ms, now_ms), now_ms)
 
 
 def _to_ms(time_s: Ints) -> Ints:

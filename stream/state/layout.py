@@ -53,7 +53,7 @@ ROW = np.dtype(
         ("events", "<u4"),  # accepted events; also the write position of the dedup ring
         ("seq", "<u4"),  # scores published
         ("first_s", "<u4"),  # earliest event
-        ("last_s", "<u4"),  # latest event
+        ("last_s", "<u4"),  # latest event that ends a silence: no recovery, no profile
         ("renewed_s", "<u4"),  # subscription: latest start or renewal
         ("cancel_s", "<u4"),  # latest cancel request
         ("ended_s", "<u4"),  # latest cancellation or expiry

@@ -9,11 +9,19 @@ at once. Late records change the past they belong to. A promise that had to make
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.model import trust as trust_model
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Floats, Ints
-from stream.model.evidence import CAUSES, DERIVED_CAUSES, DIMENSION_OF, cause_half_lives_ms, growth, shrink
+from stream.model.evidence import (
+    CAUSES,
+    DERIVED_CAUSES,
+    DIMENSION_OF,
+    cause_half_lives_ms,
+    growth,
+    shrink,
+    shrink_each,
+)
 from stream.model.feedback import terms
 from stream.model.parameters import Parameters
+from stream.model.trust import LastHeard, trust
 from stream.state import promises
 from stream.state.feedback import newest_ms, remembered
 from stream.state.layout import take
@@ -47,20 +55,21 @@ def trust_then(table: CustomerTable, rows: Ints, now_ms: int, days: int, paramet
     each, half_lives = terms(parameters.statistics), cause_half_lives_ms(parameters.statistics)
     cause = each.cause[code]
     promised = promises.evidence_of(table.rows, table.tails, rows, then_ms, parameters, past=True)
-    decay = shrink(then_ms, half_lives)
-    for side, (weight, kept) in enumerate(((each.good, promised.positive), (each.bad, promised.negative))):
-        stored = store["evidence"][:, :, side].copy()
-        np.subtract.at(stored, (owner, cause), growth(weight[code], when, half_lives[cause]))
-        stored[:, promises.PROMISE_COLUMNS] += kept
-        sums[side][:, :k] = np.maximum(stored * decay, 0.0)  # entries are up to 64 s early: never below 0
-    sums[1][:, k:] = promised.overdue
     first_ms, last_ms = (
         (store[name].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS for name in ("first_s", "last_s")
     )
     # The last event before a later one is not known: then nothing is known of a silence either.
-    silence_ms = np.where(last_ms <= then_ms, then_ms - last_ms, 0).astype(np.float64)
-    silence = trust_model.Silence(silence_ms, half_lives)
-    found = trust_model.trust(sums[0], sums[1], parameters.trust, silence).trust
+    heard_ms = np.where((last_ms <= then_ms) & (store["last_s"] > 0), last_ms, then_ms)
+    decay, heard_decay = shrink(then_ms, half_lives), shrink_each(heard_ms, parameters.statistics)
+    heard = LastHeard((then_ms - heard_ms).astype(np.float64), *(np.zeros_like(side) for side in sums))
+    for side, (weight, kept) in enumerate(((each.good, promised.positive), (each.bad, promised.negative))):
+        stored = store["evidence"][:, :, side].copy()
+        np.subtract.at(stored, (owner, cause), growth(weight[code], when, half_lives[cause]))
+        stored[:, promises.PROMISE_COLUMNS] += kept
+        np.maximum(stored, 0.0, out=stored)  # entries are up to 64 s early
+        sums[side][:, :k], heard[1 + side][:, :k] = stored * decay, stored * heard_decay
+    sums[1][:, k:] = heard.negative[:, k:] = promised.overdue
+    found = trust(sums[0], sums[1], parameters.trust, heard).trust
     unknown = (first_ms > then_ms) | (last_ms > now_ms + MS_PER_DAY) | (memory.since_ms > then_ms)
     return np.where(unknown, np.nan, found)
 

@@ -20,6 +20,7 @@ from stream.model.evidence import CAUSES, DERIVED_CAUSES
 from stream.model.parameters import Churn, Coefficients, Layer, Nbd, Parameters, Usual
 from stream.model.risk import RiskFacts
 from stream.model.score import Facts, score
+from stream.model.trust import LastHeard
 from stream.offline.fit_contract import declared
 
 NOW_DAY = 13_000
@@ -97,7 +98,9 @@ def invented(n: int) -> Facts:
         first_ms=EPOCH_1990_MS + (first * MS_PER_DAY).astype(np.int64),
         renewed_ms=np.zeros(n, np.int64),
     )
-    return Facts(evidence, evidence[:, ::-1].copy(), chance.gamma(1.0, 30.0 * MS_PER_DAY, n), risk)
+    against = evidence[:, ::-1].copy()
+    heard = LastHeard(chance.gamma(1.0, 30.0 * MS_PER_DAY, n), 1.3 * evidence, 1.3 * against)
+    return Facts(evidence, against, heard, risk)
 
 
 def _measure(facts: Facts, size: int, model: Parameters) -> float:

@@ -164,7 +164,8 @@ class Memory:
         at = second(event.time_ms)
         self.events += 1
         self.first_s = min(self.first_s or at, at)
-        self.last_s = max(self.last_s, at)
+        if event.type not in ("recovery", "profile"):  # ours, not theirs: they end no silence
+            self.last_s = max(self.last_s, at)
         if event.body.get("kind") == "chargeback":
             self.exceptions["chargeback"] = max(at, self.exceptions.get("chargeback", 0))
         if event.body.get("severity") == "critical":

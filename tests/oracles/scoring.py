@@ -42,8 +42,8 @@ class Score:
 
 def score(memory: Memory, now_ms: int, p: Parameters, *, silence: bool = True) -> Score:
     """Both scores of a customer at a time; `silence` False: as if something had just been heard."""
-    trust, unrecovered, uncertainty = _trust(memory, now_ms, p, silence=silence)
-    risk = _churn_risk(memory, unrecovered, now_ms, p)
+    trust, uncertainty = _trust(memory, now_ms, p, silence=silence)
+    risk = _churn_risk(memory, now_ms, p)
     forced = _forced(memory, now_ms, p)
     return Score(
         trust=round(trust * 100.0) / 100.0,
@@ -77,17 +77,22 @@ def _forced(memory: Memory, now_ms: int, p: Parameters) -> list[tuple[str, str, 
     return sorted(found, key=lambda each: (worst_first.index(each[1]), -each[2], each[0]))
 
 
-def _decay(now_ms: int, half_life_days: float) -> float:
+def _decay(now_ms: float, half_life_days: float) -> float:
     return math.pow(2.0, -(now_ms - LANDMARK_MS) / (half_life_days * DAY_MS))
 
 
-def _trust(memory: Memory, now_ms: int, p: Parameters, *, silence: bool) -> tuple[float, float, float]:
-    """(trust, trust without recovery, uncertainty)."""
+def _heard_ms(memory: Memory, now_ms: int) -> int:
+    """When something was heard last, no later than now."""
+    return min(now_ms, (memory.last_s - 1) * 1000 + FIRST_MS) if memory.last_s else now_ms
+
+
+def _trust(memory: Memory, now_ms: int, p: Parameters, *, silence: bool) -> tuple[float, float]:
+    """(trust, uncertainty)."""
     good, bad = _counted(memory, now_ms, p, silence=silence)
     a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806 (letters of subjective logic)
     for_us, against = sum(good.values()) + a * W, sum(bad.values()) + (1.0 - a) * W
-    total, recovered = for_us + against, good["recovery"]
-    return 100.0 * for_us / total, 100.0 * (for_us - recovered) / (total - recovered), W / total
+    total = for_us + against
+    return 100.0 * for_us / total, W / total
 
 
 def contributions(memory: Memory, now_ms: int, p: Parameters) -> dict[str, float]:
@@ -99,8 +104,8 @@ def contributions(memory: Memory, now_ms: int, p: Parameters) -> dict[str, float
 
 
 def failures(memory: Memory, now_ms: int, p: Parameters) -> float:
-    """Failed payments, forgotten by half in the model's days."""
-    return memory.payment_failures * _decay(now_ms, p.statistics.payment_failure_days)
+    """Failed payments, forgotten by half in the model's days, but not in silence."""
+    return memory.payment_failures * _decay(_heard_ms(memory, now_ms), p.statistics.payment_failure_days)
 
 
 def _counted(
@@ -114,7 +119,7 @@ def _counted(
     a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806 (letters of subjective logic)
     good, bad = _evidence(memory, now_ms, now_ms, p)
     for_us, against = sum(good.values()) + a * W, sum(bad.values()) + (1.0 - a) * W
-    last_ms = (memory.last_s - 1) * 1000 + FIRST_MS
+    last_ms = _heard_ms(memory, now_ms)
     if silence and last_ms < now_ms:
         then_good, then_bad = _evidence(memory, last_ms, now_ms, p)
         odds = (sum(then_good.values()) + a * W) / (sum(then_bad.values()) + (1.0 - a) * W)
@@ -123,6 +128,18 @@ def _counted(
             share = (most - a * W) / (for_us - a * W)
             good = {cause: share * value for cause, value in good.items()}
     return good, bad
+
+
+def _unforgotten(memory: Memory, now_ms: int, p: Parameters) -> float:
+    """Trust as the risk reads it: no recovery, failures as at the last event, praise down to the base."""
+    a, W = p.trust.base_rate, p.trust.prior_weight  # noqa: N806 - the papers' letters
+    then_good, then_bad = _evidence(memory, _heard_ms(memory, now_ms), now_ms, p)
+    good, _ = _evidence(memory, now_ms, now_ms, p)
+    against = sum(then_bad.values()) + (1.0 - a) * W
+    praise = sum(good.values()) - good["recovery"] + a * W
+    praise_then = sum(then_good.values()) - then_good["recovery"] + a * W
+    last, faded = praise_then / (praise_then + against), praise / (praise + against)
+    return 100.0 * max(faded, min(a, last))
 
 
 def _evidence(
@@ -153,7 +170,7 @@ def _evidence(
     return good, bad
 
 
-def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) -> float | None:
+def _churn_risk(memory: Memory, now_ms: int, p: Parameters) -> float | None:
     latest, risk = memory.latest, p.risk
     ended, cancel, renewed = latest.get("ended", 0), latest.get("cancel", 0), latest.get("renewed", 0)
     weights: Risk | Contract = risk
@@ -175,10 +192,11 @@ def _churn_risk(memory: Memory, unrecovered: float, now_ms: int, p: Parameters) 
     else:
         return None
     overdue = sum(promise.overdue(now_ms, p) > 0.0 for promise in memory.promises.values())
-    log_odds += weights.trust_per_50_points * (100.0 * p.trust.base_rate - unrecovered) / 50.0
+    below_base = 100.0 * p.trust.base_rate - _unforgotten(memory, now_ms, p)
+    log_odds += weights.trust_per_50_points * below_base / 50.0
     log_odds += weights.overdue_promise * min(overdue, 3)
     log_odds += weights.payment_failure * min(failures(memory, now_ms, p), 3.0)
-    log_odds += weights.engagement_fall * _halvings(memory, now_ms, p)
+    log_odds += weights.engagement_fall * _worst_fall(memory, now_ms, p)
     if latest.get("unsubscribed", 0) > latest.get("resubscribed", 0):
         log_odds += weights.unsubscribed
     return 1.0 / (1.0 + math.exp(-log_odds))
@@ -247,7 +265,21 @@ def _mbg_log_odds(x: int, t_x: float, age: float, h: float, m: Mbg) -> float:
     return math.log1p(-buys) - math.log(buys)
 
 
-def _halvings(memory: Memory, now_ms: int, p: Parameters) -> float:
+def _worst_fall(memory: Memory, now_ms: int, p: Parameters) -> float:
+    """The greatest fall of the engagement since the last event, by looking at every moment it can be at."""
+    heard_ms, s = _heard_ms(memory, now_ms), p.statistics
+    moments = [float(heard_ms), float(now_ms)]
+    for total, days, least in (
+        (memory.engagement_short, s.engagement_short_days, 0.25),
+        (memory.engagement_long, s.engagement_long_days, 2.0),
+    ):
+        if total > 0.0:  # when it has shrunk to the least; a moment earlier, for rounding
+            until_ms = LANDMARK_MS + days * DAY_MS * math.log2(total / least) - 1.0
+            moments.append(min(max(until_ms, heard_ms), now_ms))
+    return max(_halvings(memory, moment, p) for moment in moments)
+
+
+def _halvings(memory: Memory, now_ms: float, p: Parameters) -> float:
     """How often the recent rate of engagement has halved against the usual one; 0 to 3."""
     s = p.statistics
     short = memory.engagement_short * _decay(now_ms, s.engagement_short_days)

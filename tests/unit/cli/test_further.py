@@ -62,9 +62,17 @@ def test_explain_tells_what_follows(events: Path, capsys: pytest.CaptureFixture[
     }
     assert (its["low_answers"], its["low_answers_acted_on"], its["low_answers_waiting"]) == (1, 1, 0)
     assert (its["tickets_with_channel"], its["tickets_that_hopped"]) == (1, 1)
+    assert (its["contacts_that_hopped"], its["contacts_that_could_hop"]) == (1, 1)
+    assert its["share_of_contacts_that_hopped"] == 1.0
     assert [its[by] for by in GROUPINGS] == ["retail", "gold", "web", "returning"]
     lines = said(capsys, *common)
-    for words in ("trust moved", f"loyalty        {its['loyalty_type']}", "at risk", "nps", "1 of 1 ticket"):
+    for words in (
+        "trust moved",
+        f"loyalty        {its['loyalty_type']}",
+        "at risk",
+        "nps",
+        "1 of 1 ticket, 1 of 1 contact",
+    ):
         assert words in lines
 
 

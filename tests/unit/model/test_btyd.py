@@ -33,7 +33,6 @@ GOLDEN = [
 ]
 BG = Bg(r=0.243, alpha=4.414, a=0.793, b=2.426)  # Fader, Hardie & Lee 2005, table 2
 NOBODY_LEAVES = Nbd(r=0.385, alpha=12.07)
-# Published among them: CDNOW 0001, (2, 30.43, 38.86): LL -9.46, P(alive) .7266, E[Y] 1.226 (Fader &
 # Published among them: CDNOW's customer 0001 (2, 30.43, 38.86) LL -9.46, P(alive) .7266, E[Y] 1.226 (Fader &
 # Hardie, note 004); the rest computed apart from this code, the closed forms also simulated.
 MORE_GOLDEN = [
@@ -94,6 +93,14 @@ def test_published_customers() -> None:
     assert expected_purchases(*first, 39.0, BG)[0] == pytest.approx(1.226, abs=5e-4)
     assert expected_purchases(*sixth, 39.0, BG)[0] == pytest.approx(3.337, abs=5e-4)
     assert log_likelihood(*first, BG)[0] == pytest.approx(-9.46, abs=5e-3)
+
+
+@pytest.mark.parametrize("x", [1, 7, 40])
+def test_who_bought_just_now_may_have_left(x: int) -> None:
+    """P(not alive) right after a purchase is a / (a + b + x - 1), MBG: a / (a + b + x)."""
+    for m, k in ((BG, 0), (CDNOW, 1)):
+        gone = -np.expm1(log_p_alive(*columns(x, 30.0, 30.0), m))[0]
+        assert gone == pytest.approx(m.a / (m.a + m.b + x + k - 1), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ EFFECTS: dict[str, tuple[str, list[Body], dict[str, str]]] = {
     "a contract running": ("subscription", contract("renewed"), {"churn_risk": DOWN}),
     "a contract expired": ("subscription", contract("expired"), {"churn_risk": UP}),
     "a failed payment": ("payment", [step("payment", status="failed")], {"churn_risk": UP, "trust": SAME}),
-    "a payment": ("payment", [step("payment", status="succeeded")], {"churn_risk": SAME, "events": UP}),
+    "a payment": ("payment", [step("payment", status="succeeded")], {"churn_risk": DOWN, "events": UP}),
     "joined the programme": ("loyalty", [step("loyalty", kind="joined")], {"trust": UP}),
     "left the programme": ("loyalty", [step("loyalty", kind="left")], {"trust": DOWN}),
     "a referral": ("referral", [step("referral")], {"trust": UP}),

@@ -54,3 +54,14 @@ def test_shares_of_a_grade_sum_to_one(value: float) -> None:
     good, bad = split_value(np.array([value]))
     assert good[0] + bad[0] == 1.0
     assert min(good[0], bad[0]) >= 0.0
+
+
+@pytest.mark.parametrize(("a_day", "half_life"), [(1.0, 30.0), (0.2, 180.0)])
+def test_steady_evidence_settles_at_rate_times_half_life_over_ln_2(a_day: float, half_life: float) -> None:
+    """However long it goes on: r + s -> q h / ln 2, so that uncertainty stays above W / (W + q h / ln 2)."""
+    day = np.arange(0.0, 20.0 * half_life, 1.0 / a_day)
+    now = LANDMARK_MS + int(day[-1] * MS_PER_DAY)
+    times = (LANDMARK_MS + day * MS_PER_DAY).astype(np.int64)
+    each = growth(np.ones(len(day)), times, half_life * MS_PER_DAY)
+    total = float(each.sum() * shrink(now, half_life * MS_PER_DAY))
+    assert total == pytest.approx(a_day * half_life / math.log(2.0) + 0.5, rel=2e-3)

@@ -129,6 +129,13 @@ def test_terms_are_the_formula() -> None:
     assert usual_amount(FITTED) == pytest.approx(np.exp(u.amount / c.amount) - 1.0)
 
 
+def test_amount_that_hardly_counts_has_no_usual() -> None:
+    """A coefficient of next to nothing makes no number that overflows."""
+    for c in (0.0, -1e-300):
+        coefficient = msgspec.structs.replace(FITTED.coefficient, amount=c)
+        assert np.isnan(usual_amount(msgspec.structs.replace(FITTED, coefficient=coefficient)))
+
+
 def test_longer_silence_lowers_the_silence_term_of_nobody() -> None:
     """For the fitted coefficients of CDNOW the silence term itself rises day by day."""
     ages = np.arange(100.0, 900.0)
@@ -147,6 +154,8 @@ def test_longer_silence_lowers_the_silence_term_of_nobody() -> None:
         ("churn.layer", "horizon_days", "182", "fitted for 182 days, not 273"),
         ("churn.layer.nbd", "alpha", "0.0", "> 0.0"),
         ("churn.mbg", "b", "inf", "<= "),
+        ("risk", "payment_failure", "-0.1", ">= 0.0"),
+        ("risk", "trust_per_50_points", "-1.0", ">= 0.0"),
     ],
 )
 def test_fault_in_a_layer_is_refused_with_its_line(table: str, name: str, value: str, reason: str) -> None:
@@ -173,9 +182,11 @@ def test_facts_beside_the_terms() -> None:
     """Age in days and the mean amount beside the usual one, for people."""
     from stream.model.explain import observations
     from stream.model.score import Facts, score
+    from stream.model.trust import LastHeard
 
     nothing = np.zeros((1, 13))
-    facts = Facts(nothing, nothing, np.zeros(1), regular(amount_e4=2_500_000, purchase_days=10))
+    heard = LastHeard(np.zeros(1), nothing, nothing)
+    facts = Facts(nothing, nothing, heard, regular(amount_e4=2_500_000, purchase_days=10))
     found: dict[str, Any] = {}
     for name, model in (("layer", with_layer(FITTED, CDNOW)), ("none", parameters.load())):
         seen = observations(facts, score(facts, NOW_MS, model), NOW_MS, model)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from stream.model import parameters
 from stream.model.columns import Floats
 from stream.model.parameters import Trust
-from stream.model.trust import ALL_CAUSES, Silence, trust
+from stream.model.trust import ALL_CAUSES, LastHeard, trust
 
 SHIPPED = parameters.load().trust
 K = len(ALL_CAUSES)
@@ -65,7 +65,7 @@ def test_recovery_never_buys_more_than_was_lost(good: Floats, bad: Floats, model
     assert (now <= trust(unrecovered, blameless, model).trust + 1e-9).all()
     without = trust(unrecovered, bad, model).trust
     assert (now >= without - 1e-9).all()
-    assert trust(good, bad, model).unrecovered == pytest.approx(without, abs=1e-9)
+    assert trust(good, bad, model).unforgotten == pytest.approx(without, abs=1e-9)
 
 
 def test_recovery_of_an_innocent_changes_nothing() -> None:
@@ -112,8 +112,7 @@ HALF_LIVES = np.random.default_rng(1).uniform(30.0, 3650.0, K - 2)
 def at(good: Floats, bad: Floats, model: Trust, days: float) -> Floats:
     """Trust after so many days of silence, from evidence as it was at the last event."""
     left = np.exp2(-days / np.append(HALF_LIVES, [np.inf, np.inf]))
-    silence = Silence(np.full(len(good), days), HALF_LIVES)
-    return trust(good * left, bad * left, model, silence).trust
+    return trust(good * left, bad * left, model, LastHeard(np.full(len(good), days), good, bad)).trust
 
 
 @given(good=EVIDENCE, bad=EVIDENCE, model=MODELS, days=st.floats(0.0, 20_000.0))
@@ -137,7 +136,7 @@ def test_praise_that_outlives_a_failure_does_not_speak_in_silence() -> None:
     seen = []
     for days in (0.0, 90.0, 400.0, 2000.0):
         left = np.exp2(-days / np.append(half_lives, [np.inf, np.inf]))
-        scores = trust(good * left, bad * left, SHIPPED, Silence(np.array([days]), half_lives))
+        scores = trust(good * left, bad * left, SHIPPED, LastHeard(np.array([days]), good, bad))
         assert scores.contributions.sum() + 50.0 == pytest.approx(scores.trust[0], abs=1e-9)
         seen.append(float(scores.trust[0]))
     assert seen[0] < 50.0

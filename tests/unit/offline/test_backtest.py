@@ -25,6 +25,7 @@ from stream.offline.replay import replay
 from stream.offline.timeline import read_timeline
 from stream.offline.walk import Setup, with_horizon
 from stream.pipeline import FileRecord, Pipeline
+from tests.lives import DAY_0, at, monthly_contracts
 from tests.unit.offline.test_timeline import START_MS, buys, step
 
 END_MS = 1_767_225_600_000
@@ -185,7 +186,7 @@ def test_every_model_is_there_whatever_the_data() -> None:
     contracts = [step(f"c{i}", 10, "started") for i in range(30)] + [step("c1", 110, "cancelled")]
     for events in (one, equal, contracts):
         said = as_json(run(_records(events), [origin], 30), 30)
-        assert list(said["models"]) == list(MODELS)
+        assert list(said["models"]) == [*MODELS, *(["tenure"] if events is contracts else [])]
         for name, model in said["models"].items():
             assert {"auc", "pr_auc", "brier", "log_loss", "ece", "lift_10"} <= model.keys()
             assert (model["brier"] is None) == (model["absent"] is not None)
@@ -193,6 +194,18 @@ def test_every_model_is_there_whatever_the_data() -> None:
         assert said["models"]["kizuna"]["brier"] is not None
         assert said["models"]["base_rate"]["brier"] is not None
         assert said["contractual"] == (30 if events is contracts else 0)
+
+
+def test_where_all_have_contracts_tenure_stands_beside_ours() -> None:
+    """Contracts that end easily have ended: tenure ranks the rest, and is nearer than one rate for all."""
+    events = monthly_contracts(1_500, 3, 720.0, lambda chance: chance.beta(0.5, 3.0))
+    origin = Origin.at(round(at(DAY_0 + 540.0).timestamp() * 1000), whole_day=True)
+    found = run(_records(events), [origin], 90).folds[0]
+    assert list(found.results) == [*MODELS, "tenure"]
+    tenure, rate = (found.results[name].measures for name in ("tenure", "base_rate"))
+    assert tenure["auc"] > 0.6
+    assert tenure["brier"] < rate["brier"]
+    assert found.results["recency"].why_absent
 
 
 def test_a_contract_is_foretold_by_the_rate_of_the_window_before() -> None:

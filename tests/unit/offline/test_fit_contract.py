@@ -38,7 +38,7 @@ def risk_on(
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Churn risk on a day, in the order of `customers`, everybody by default."""
     ((known, facts),) = panel.facts([day], model)
-    level = trust_of(facts, model).unrecovered
+    level = trust_of(facts, model).unforgotten
     risk = np.full(len(panel.keys), np.nan)
     risk[known] = churn_risk(facts.risk, level, end_of(day), model).churn_risk
     return risk if customers is None else risk[customers]
