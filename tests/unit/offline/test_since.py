@@ -36,9 +36,10 @@ def dated(found: list[Body]) -> list[FileRecord]:
 
 def facts_of(table: CustomerTable, key: bytes) -> bytes:
     row = np.array([table.index[key]])
+    table.alerts.forget(int(row[0]))
     value = bytearray(table.encode(row)[0])
     for name in ROW.names or ():
-        if name in OF_PUBLICATION or name.startswith("alert_"):
+        if name in OF_PUBLICATION:
             assert ROW.fields is not None
             kind, offset, *_ = ROW.fields[name]
             value[offset : offset + kind.itemsize] = bytes(kind.itemsize)
