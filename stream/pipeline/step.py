@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.alerts.evaluate import Measured, evaluate
+from stream.alerts.evaluate import evaluate
 from stream.alerts.life import Transition
 from stream.alerts.rules import Rules
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
@@ -194,7 +194,7 @@ class Pipeline:
         )
         transitions = evaluated.transitions
         if decided is not None:  # of one customer, what people did comes first
-            done = [self._of(each, rows, measured) for each in decided.transitions]
+            done = decided.among(rows, measured, self.rules)
             transitions = sorted([*done, *transitions], key=attrgetter("customer"))
         if everything:
             publish = np.ones(len(rows), np.bool_)
@@ -227,11 +227,6 @@ class Pipeline:
             store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
             put(table.rows, rows, store)
         return Written(rows, keys)
-
-    def _of(self, transition: Transition, rows: Ints, measured: Measured) -> Transition:
-        """A transition of a row as one of the rows that are published, with what its rule looks at."""
-        i, rule = int(np.searchsorted(rows, transition.customer)), self.rules.rule.index(transition.rule)
-        return replace(transition, customer=i, value=float(measured.value[rule, i]))
 
     def _standings(self, table: CustomerTable, rows: Ints, now_ms: int) -> dict[int, Standing]:
         """What holds at a time beside the scores, of the few rows with marks, by their place in `rows`."""

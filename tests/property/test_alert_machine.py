@@ -14,13 +14,14 @@ from schemas.command import CommandV1
 from schemas.score import ScoreV1
 from stream.alerts import rules
 from stream.alerts.life import rank
+from stream.alerts.rule import Rules
 from stream.model import parameters
 from stream.pipeline import Effects, FileRecord, Pipeline
 from tests.oracles import Oracle, alert_differences
 from tests.oracles.oracle import epoch_ms
 from tests.strategies import DAY_MS, END_MS, HOUR_MS, Body, bodies, iso, records
 
-RULES = rules.parse(
+FILE = rules.parse(
     """
 [[rule]]
 id = "trust"
@@ -39,18 +40,6 @@ escalate_severity = "error"
 escalate_owner = "lead"
 
 [[rule]]
-id = "quick"
-kind = "trust_below"
-open = 45.0
-clear = 46.0
-severity = "warning"
-owner = "support"
-action = "call"
-cooldown_hours = 3
-escalate_severity = "critical"
-escalate_after_hours = 30
-
-[[rule]]
 id = "risk"
 kind = "churn_risk_above"
 open = 0.5
@@ -64,6 +53,23 @@ keep_open_hours = 1
 expire_days = 10
 """
 )
+QUICK = rules.parse(
+    """
+[[rule]]
+id = "quick"
+kind = "trust_below"
+open = 45.0
+clear = 46.0
+severity = "warning"
+owner = "support"
+action = "call"
+cooldown_hours = 3
+escalate_severity = "critical"
+escalate_after_hours = 30
+"""
+)
+RULES = Rules((*FILE.rule, *QUICK.rule))
+"""No file may have two rules that look at the same; here they live side by side."""
 PIPELINE = Pipeline(parameters.load(), RULES)
 BY_ID = {each.id: each for each in RULES.rule}
 OVER = ("resolved", "expired")

@@ -34,9 +34,9 @@ escalate_owner = "lead"
 
 [[rule]]
 id = "never"
-kind = "trust_below"
-open = 1
-clear = 50
+kind = "churn_risk_above"
+open = 0.99
+clear = 0.5
 severity = "info"
 owner = "support"
 action = "call"
