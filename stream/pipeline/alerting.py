@@ -1,7 +1,6 @@
 """Alerts of one publication: rules looked at, held back or let through, and said as records."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from operator import attrgetter
 from typing import Literal
 
@@ -10,13 +9,14 @@ from numpy.typing import NDArray
 
 from schemas.command import CommandV1
 from stream.alerts.commands import Refused
-from stream.alerts.evaluate import Evaluated, Measured, evaluate
+from stream.alerts.evaluate import Evaluated, evaluate
 from stream.alerts.life import Transition
 from stream.alerts.rules import Rules
 from stream.alerts.storm import Gate
 from stream.model.columns import EPOCH_1990_MS, Floats, Ints
 from stream.model.score import Facts, Scores
 from stream.pipeline.data_alert import told, watch
+from stream.pipeline.decisions import Decided
 from stream.pipeline.decode import Decoded
 from stream.pipeline.derive import worth
 from stream.pipeline.effects import Effects
@@ -67,7 +67,7 @@ class Alerting:
         scores: Scores,
         now_ms: int,
         wall_ms: int,
-        decided: Sequence[Transition] = (),
+        decided: Decided | None = None,
     ) -> Evaluated:
         """Move the alerts of n customers on, after what people did to them.
 
@@ -79,7 +79,7 @@ class Alerting:
             scores: of the same.
             now_ms: time of the scores.
             wall_ms: the wall's.
-            decided: what people did to alerts of these rows just before; their `customer` is the row.
+            decided: what people did to alerts of these rows just before.
         """
         parameters = self._pipeline.parameters
         gate = None
@@ -104,8 +104,8 @@ class Alerting:
             now_ms,
             gate,
         )
-        if decided:  # of one customer, what people did comes first
-            done = [self._of(each, rows, measured) for each in decided]
+        if decided is not None:  # of one customer, what people did comes first
+            done = decided.among(rows, measured, self._rules)
             evaluated.transitions = sorted([*done, *evaluated.transitions], key=attrgetter("customer"))
         return evaluated
 
@@ -185,8 +185,3 @@ class Alerting:
             effects.alerts.append(record)
             effects.alert_log.append(record)
             effects.count(each)
-
-    def _of(self, transition: Transition, rows: Ints, measured: Measured) -> Transition:
-        """A transition of a row as one of the rows that are published, with what its rule looks at."""
-        i, rule = int(np.searchsorted(rows, transition.customer)), self._rules.rule.index(transition.rule)
-        return replace(transition, customer=i, value=float(measured.value[rule, i]))

@@ -1,6 +1,7 @@
 """Commands of people -> decisions that a row keeps and transitions of alerts, or dead letters."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hmac import compare_digest
 from typing import NamedTuple
@@ -13,8 +14,9 @@ from schemas.command import MAC, CommandV1, mac
 from schemas.dead_letter import Cause
 from stream.alerts import commands as alerts
 from stream.alerts.commands import Refused, Told, reserved
+from stream.alerts.evaluate import Measured
 from stream.alerts.life import Transition
-from stream.alerts.rules import Rule
+from stream.alerts.rule import Rule, Rules
 from stream.model.columns import Ints
 from stream.model.override import BANDS, Override
 from stream.pipeline.data_alert import RULE_ID as DATA_RULE
@@ -39,6 +41,14 @@ class Decided(NamedTuple):
 
     rows: Ints
     transitions: list[Transition]
+
+    def among(self, rows: Ints, measured: Measured, rules: Rules) -> list[Transition]:
+        """The transitions with the customer's place in `rows` (ascending), and what their rules look at."""
+        places = np.searchsorted(rows, [each.customer for each in self.transitions]).tolist()
+        return [
+            replace(each, customer=i, value=float(measured.value[rules.rule.index(each.rule), i]))
+            for each, i in zip(self.transitions, places, strict=True)
+        ]
 
 
 def decide(

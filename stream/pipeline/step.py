@@ -196,9 +196,7 @@ class Pipeline:
         known = facts(table, rows, now_ms, self.parameters, store)
         scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
-        evaluated = self._alerting.evaluate(
-            table, rows, store, known, scores, now_ms, wall_ms, () if decided is None else decided.transitions
-        )
+        evaluated = self._alerting.evaluate(table, rows, store, known, scores, now_ms, wall_ms, decided)
         transitions = evaluated.transitions
         if everything:
             publish = np.ones(len(rows), np.bool_)

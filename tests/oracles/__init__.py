@@ -3,7 +3,7 @@
     oracle = Oracle(parameters.load(), rules.load())
     for record in source: oracle.feed(record, now_ms)       # one partition's records in offset order
     score_differences(oracle, published_scores)             # every ScoreV1 of a chain, in order
-    alert_differences(oracle, published_scores, published_alerts)
+    alert_differences(oracle, published_scores, published_alerts, commands_by_score)
     table_differences(oracle, table)                        # a restored CustomerTable, row by row
 
 Written from the documents: dicts, sets and `math`; of the application only parameters and rules are used.

@@ -1,24 +1,37 @@
 """Published scores -> the alerts that they imply, one customer and rule after the other.
 
 Written from the table of states in `stream/alerts/README.md`, with no look at the code that it judges: one
-life at a time, states as words, nothing held back and nothing said by people.
+life at a time, states as words, nothing held back.
 """
 
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.alert import AlertV1, Severity, State, Transition
+from schemas.command import CommandV1
 from schemas.score import ScoreV1
 from stream.alerts.rules import Rule, Rules
+from tests.oracles.people import Life, say
 
-__all__ = ["Customer", "Life", "implied"]
+__all__ = ["Customer", "implied"]
 
 NAMESPACE = uuid.UUID("6f1c8f6e-2f53-5c0b-9d0e-6b697a756e61")
 WORSE: tuple[Severity, ...] = ("info", "warning", "error", "critical")
-TOLD = ("opened", "escalated", "resolved", "expired")
+TOLD = ("opened", "escalated", "snooze_over", "resolved", "expired")
+STATES: dict[str, State] = {
+    "open": "open",
+    "acknowledged": "acknowledged",
+    "snoozed": "snoozed",
+    "recovering": "recovering",
+    "resolved": "resolved",
+    "manual": "resolved",
+    "expired": "expired",
+}
+REASONS = {"resolved": "recovered", "manual": "manual", "expired": "expired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +42,6 @@ class Customer:
     last: datetime
     tier: str | None
     locale: str | None
-
-
-@dataclass(slots=True)
-class Life:
-    """The life of one customer's alert under one rule.
-
-    Attributes:
-        state: as in the contract, or "idle".
-        since: when the state began.
-        opened: when the present episode opened.
-        ended: when the last one ended.
-        ending: how: "resolved" or "expired".
-        severity: of the present episode, or of the last one.
-        heard_then: accepted events at the opening, or at the end of the last episode.
-        episode: how many there were.
-        seq: transitions so far.
-        told: transitions of this episode of which people are told.
-        before: (trust, risk) as published before.
-    """
-
-    state: Literal["idle", "pending", "open", "recovering"] = "idle"
-    since: datetime | None = None
-    opened: datetime | None = None
-    ended: datetime | None = None
-    ending: str = ""
-    severity: Severity = "info"
-    heard_then: int = 0
-    episode: int = 0
-    seq: int = 0
-    told: int = 0
-    before: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +55,57 @@ class Seen:
 
 
 def implied(
-    published: ScoreV1, customer: Customer, lives: dict[tuple[str, str], Life], rules: Rules
+    published: ScoreV1,
+    customer: Customer,
+    lives: dict[tuple[str, str], Life],
+    rules: Rules,
+    said: Sequence[CommandV1],
+    verdicts: Counter[str],
 ) -> list[AlertV1]:
-    """Alerts that one published score moves; moves `lives` on, keyed (customer, rule)."""
-    found = []
+    """Alerts that commands and then one published score move; moves `lives` on, keyed (customer, rule).
+
+    Args:
+        published: the score.
+        customer: as of it.
+        lives: so far.
+        rules: in force.
+        said: by people since the last score of the customer, in order.
+        verdicts: counts what becomes of each command.
+    """
+    found, by_id = [], {rule.id: rule for rule in rules.rule}
+    for command in said:
+        rule, life = (
+            by_id.get(command.rule_id or ""),
+            lives.get((published.customer_id, command.rule_id or "")),
+        )
+        verdict, kind = say(command, rule, life, published.as_of, published.events)
+        verdicts[verdict] += 1
+        if kind is not None and rule is not None and life is not None:
+            seen = _seen(rule, published, customer)
+            found.append(_told(rule, life, kind, seen, published, customer, rules, command.command_id))
     for rule in rules.rule:
         life = lives.setdefault((published.customer_id, rule.id), Life())
         seen = _seen(rule, published, customer)
-        turn = {"idle": _idle, "pending": _pending, "open": _open, "recovering": _recovering}[life.state]
-        kind = turn(rule, life, seen, published, customer)
+        kind = TURNS.get(life.state, _open)(rule, life, seen, published, customer)
         if kind is not None:
-            life.seq += 1
-            life.told += kind in TOLD and rule.mode == "live"
-            found.append(_alert(rule, life, kind, seen, published, customer, rules))
+            found.append(_told(rule, life, kind, seen, published, customer, rules, None))
         life.before = (published.trust, published.churn_risk)
     return found
+
+
+def _told(
+    rule: Rule,
+    life: Life,
+    kind: Transition,
+    seen: Seen,
+    published: ScoreV1,
+    customer: Customer,
+    rules: Rules,
+    command_id: str | None,
+) -> AlertV1:
+    life.seq += 1
+    life.told += kind in TOLD and rule.mode == "live"
+    return _alert(rule, life, kind, seen, published, customer, rules, command_id)
 
 
 Turn = Callable[[Rule, Life, Seen, ScoreV1, Customer], Transition | None]
@@ -117,7 +135,8 @@ def _idle(rule: Rule, life: Life, seen: Seen, published: ScoreV1, customer: Cust
         cools = _hours(life.ended, published.as_of) < rule.cooldown_hours
         if cools and WORSE.index(seen.level) <= WORSE.index(life.severity):
             return None
-        if life.ending == "expired" and published.events == life.heard_then:
+        waits = life.ending == "expired" or (life.ending == "manual" and not rule.cooldown_hours)
+        if waits and published.events == life.heard_then:
             return None
     life.state, life.since = "pending", published.as_of
     return _pending(rule, life, seen, published, customer)
@@ -131,6 +150,7 @@ def _pending(rule: Rule, life: Life, seen: Seen, published: ScoreV1, _: Customer
         life.since = life.opened = published.as_of
         life.heard_then, life.told = published.events, 0
         life.episode += 1
+        life.words.begin()
         return "opened"
     return None
 
@@ -141,24 +161,38 @@ def _open(rule: Rule, life: Life, seen: Seen, published: ScoreV1, customer: Cust
     if seen.cleared and published.events != life.heard_then:
         if rule.keep_open_hours == 0:
             return _end(life, "resolved", published)
-        life.state, life.since = "recovering", now
+        assert life.state in ("open", "acknowledged", "snoozed")
+        life.back, life.state, life.since = life.state, "recovering", now
         return "recovering"
     if _hours(max(life.opened, customer.last), now) >= rule.expire_days * 24:
         return _end(life, "expired", published)
     level = seen.level
     top = rule.escalate_severity or rule.severity
     after = rule.escalate_after_hours
-    if after and WORSE.index(top) > WORSE.index(life.severity) and _hours(life.since, now) >= after:
+    if (
+        life.state == "open"
+        and after
+        and WORSE.index(top) > WORSE.index(life.severity)
+        and _hours(life.since, now) >= after
+    ):
         level = top
     if WORSE.index(level) > WORSE.index(life.severity):
-        life.severity, life.since = level, now
+        life.severity, life.state, life.since = level, "open", now
+        life.words.ack = life.words.snooze = None
+        if rule.escalate_owner:
+            life.words.assignee = None
         return "escalated"
+    if life.state == "snoozed":
+        assert life.words.snooze is not None
+        if now >= life.words.snooze.until:
+            life.state, life.since, life.words.snooze = "open", now, None
+            return "snooze_over"
     return None
 
 
 def _recovering(rule: Rule, life: Life, seen: Seen, published: ScoreV1, _: Customer) -> Transition | None:
     if not seen.cleared:
-        life.state, life.since = "open", published.as_of
+        life.state, life.since = life.back, published.as_of
         return "relapsed"
     if _hours(life.since, published.as_of) >= rule.keep_open_hours:
         return _end(life, "resolved", published)
@@ -171,6 +205,10 @@ def _end(life: Life, ending: Literal["resolved", "expired"], published: ScoreV1)
     return ending
 
 
+TURNS: dict[str, Turn] = {"idle": _idle, "pending": _pending, "recovering": _recovering}
+"""By state; whatever is open otherwise: `_open`."""
+
+
 def _alert(
     rule: Rule,
     life: Life,
@@ -179,14 +217,14 @@ def _alert(
     published: ScoreV1,
     customer: Customer,
     rules: Rules,
+    command_id: str | None,
 ) -> AlertV1:
     key = f"{published.customer_id}|{rule.id}"
     over = life.state == "idle"
     assert life.opened is not None
     assert life.since is not None
     raised = WORSE.index(life.severity) > WORSE.index(rule.severity)
-    names: dict[str, State] = {"open": "open", "recovering": "recovering"}
-    ends: dict[str, State] = {"resolved": "resolved", "expired": "expired"}
+    owner = rule.escalate_owner if raised and rule.escalate_owner else rule.owner
     return AlertV1(
         alert_id=str(uuid.uuid5(NAMESPACE, f"{key}|{life.episode}")),
         dedup_key=key,
@@ -198,11 +236,11 @@ def _alert(
         customer_id=published.customer_id,
         segment=published.segment,
         severity=life.severity,
-        state=ends[life.ending] if over else names[life.state],
+        state=STATES[life.ending if over else life.state],
         state_since=life.since,
         opened_at=life.opened,
         resolved_at=published.as_of if over else None,
-        resolve_reason={"resolved": "recovered", "expired": "expired"}[life.ending] if over else None,
+        resolve_reason=REASONS[life.ending] if over else None,
         as_of=published.as_of,
         trust=published.trust,
         churn_risk=published.churn_risk,
@@ -211,7 +249,7 @@ def _alert(
         threshold_clear=rule.clear,
         reasons=published.reasons,
         recommended_action=rule.action,
-        owner=rule.escalate_owner if raised and rule.escalate_owner else rule.owner,
+        owner=life.words.assignee or owner,
         due_at=life.opened + timedelta(hours=rule.due_hours),
         mode=rule.mode,
         transition=kind,
@@ -222,4 +260,8 @@ def _alert(
         locale=customer.locale,
         notifications=life.told,
         kind=rule.kind,
+        ack=life.words.ack,
+        snooze=life.words.snooze,
+        note=life.words.note,
+        command_id=command_id,
     )

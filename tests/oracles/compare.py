@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from stream.state.purchases import amounts
 from stream.state.table import CustomerTable
 from tests.oracles.memory import CAUSES, Memory, Promise
 from tests.oracles.oracle import Oracle, epoch_ms
+from tests.oracles.people import Saying
 from tests.oracles.reading import FIRST_MS
 
 __all__ = ["alert_differences", "score_differences", "table_differences"]
@@ -68,12 +70,17 @@ def _change(now: float | None, before: float | None, unit: int) -> float | None:
     return None if now is None or before is None else (round(now * unit) - round(before * unit)) / unit
 
 
-def alert_differences(oracle: Oracle, chain: Iterable[ScoreV1], alerts: Iterable[AlertV1]) -> list[str]:
-    """Alerts that the chain of scores does not imply, and implied ones that are missing, in order.
+def alert_differences(
+    oracle: Oracle,
+    chain: Iterable[ScoreV1],
+    alerts: Iterable[AlertV1],
+    saying: Saying = MappingProxyType({}),
+) -> list[str]:
+    """Alerts that scores and commands do not imply, and implied ones that are missing, in order.
 
     What is said beyond the rule (trend, value at risk, action, cause) follows from more than the chain.
     """
-    expected, published = (_by_key(map(_bare, found)) for found in (oracle.alerts(chain), alerts))
+    expected, published = (_by_key(map(_bare, found)) for found in (oracle.alerts(chain, saying), alerts))
     return [
         f"alerts {key}: published {published[key]}, implied {expected[key]}"
         for key in sorted(expected.keys() | published.keys())

@@ -3,13 +3,15 @@
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from schemas.alert import AlertV1
 from schemas.score import ScoreV1
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
-from tests.oracles.alerting import Customer, Life, implied
+from tests.oracles.alerting import Customer, implied
 from tests.oracles.memory import TIERS, Memory
+from tests.oracles.people import Life, Saying
 from tests.oracles.reading import END_MS, Event, Refused, SourceRecord, read
 from tests.oracles.scoring import Score, score
 
@@ -29,6 +31,7 @@ class Oracle:
     Attributes:
         events: accepted events of each customer, in the order of acceptance.
         outcomes: records by "scored", "duplicate" or the dead letter's cause.
+        verdicts: commands by "applied", "superseded" or the dead letter's cause, as last judged by `alerts`.
     """
 
     def __init__(self, parameters: Parameters, rules: Rules) -> None:
@@ -36,6 +39,7 @@ class Oracle:
         self.rules = rules
         self.events: dict[str, list[Event]] = defaultdict(list)
         self.outcomes: Counter[str] = Counter()
+        self.verdicts: Counter[str] = Counter()
         self._recent: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         self._past: dict[str, Memory] = {}
         self._present: dict[str, Memory] = {}
@@ -90,12 +94,15 @@ class Oracle:
         """What a published score should say."""
         return self.score_at(published.customer_id, epoch_ms(published.as_of), published.events)
 
-    def alerts(self, chain: Iterable[ScoreV1]) -> list[AlertV1]:
-        """Every alert transition that a chain of published scores implies, per customer in `seq` order."""
+    def alerts(self, chain: Iterable[ScoreV1], saying: Saying = MappingProxyType({})) -> list[AlertV1]:
+        """Every transition that published scores and commands imply, per customer in `seq` order."""
         lives: dict[tuple[str, str], Life] = {}
         found: list[AlertV1] = []
+        self.verdicts.clear()
         for published in chain:
-            found += implied(published, self._customer_of(published), lives, self.rules)
+            said = saying.get((published.customer_id, published.seq), [])
+            about = self._customer_of(published)
+            found += implied(published, about, lives, self.rules, said, self.verdicts)
         return found
 
     def _customer_of(self, published: ScoreV1) -> Customer:

@@ -1,25 +1,27 @@
-"""Alerts live through events, late ones, duplicates, clocks and crashes; the laws hold after each of them."""
+"""Alerts live through events, late ones, duplicates, words of people, clocks and crashes; the laws hold."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import timedelta
 from itertools import count
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from schemas.alert import AlertV1
-from schemas.codec import decode_alert, decode_score
+from schemas.codec import decode_alert, decode_command, decode_score, encode
+from schemas.command import CommandV1
 from schemas.score import ScoreV1
 from stream.alerts import rules
 from stream.alerts.life import rank
+from stream.alerts.rule import Rules
 from stream.model import parameters
-from stream.pipeline import Effects, Pipeline
+from stream.pipeline import Effects, FileRecord, Pipeline
 from tests.oracles import Oracle, alert_differences
 from tests.oracles.oracle import epoch_ms
 from tests.strategies import DAY_MS, END_MS, HOUR_MS, Body, bodies, iso, records
 
-RULES = rules.parse(
+FILE = rules.parse(
     """
 [[rule]]
 id = "trust"
@@ -38,18 +40,6 @@ escalate_severity = "error"
 escalate_owner = "lead"
 
 [[rule]]
-id = "quick"
-kind = "trust_below"
-open = 45.0
-clear = 46.0
-severity = "warning"
-owner = "support"
-action = "call"
-cooldown_hours = 3
-escalate_severity = "critical"
-escalate_after_hours = 30
-
-[[rule]]
 id = "risk"
 kind = "churn_risk_above"
 open = 0.5
@@ -63,9 +53,28 @@ keep_open_hours = 1
 expire_days = 10
 """
 )
+QUICK = rules.parse(
+    """
+[[rule]]
+id = "quick"
+kind = "trust_below"
+open = 45.0
+clear = 46.0
+severity = "warning"
+owner = "support"
+action = "call"
+cooldown_hours = 3
+escalate_severity = "critical"
+escalate_after_hours = 30
+"""
+)
+RULES = Rules((*FILE.rule, *QUICK.rule))
+"""No file may have two rules that look at the same; here they live side by side."""
 PIPELINE = Pipeline(parameters.load(), RULES)
 BY_ID = {each.id: each for each in RULES.rule}
 OVER = ("resolved", "expired")
+ACTIONS = ("acknowledge", "assign", "snooze", "resolve", "note")
+SPOKEN = ("acknowledged", "assigned", "snoozed", "resolved", "noted")
 CUSTOMERS = 3
 SWINGS: dict[str, Body] = {
     "bad": {"type": "review", "rating": 1},
@@ -78,7 +87,7 @@ SWINGS: dict[str, Body] = {
 class AlertMachine(RuleBasedStateMachine):
     """The pipeline driver under the wall clock, beside an oracle and its own log.
 
-    Every effect goes through `keep`, so a further rule (a command, say) only has to step and keep.
+    Every effect goes through `keep`, so a further rule only has to step and keep.
     """
 
     def __init__(self) -> None:
@@ -90,9 +99,12 @@ class AlertMachine(RuleBasedStateMachine):
         self.scores: list[ScoreV1] = []
         self.alerts: list[AlertV1] = []
         self.lives: defaultdict[str, list[AlertV1]] = defaultdict(list)
+        self.saying: defaultdict[tuple[str, int], list[CommandV1]] = defaultdict(list)
+        self.verdicts: Counter[str] = Counter()
         self.now_ms = END_MS
         self.ids = count()
         self.sent: list[Body] = []
+        self.said: list[Body] = []
 
     def do(self, what: str, found: list[Body] | None = None) -> Effects:
         """One call of the pipeline, remembered for the replay."""
@@ -135,6 +147,86 @@ class AlertMachine(RuleBasedStateMachine):
         common = {"customer_id": f"c{who}", "occurred_at": at}
         self.take([SWINGS[swing] | common | {"event_id": f"e{next(self.ids)}"} for _ in range(times)])
 
+    def hear(self, found: list[Body]) -> None:
+        """Step over some commands; each belongs to the next score of its customer."""
+        published = Counter(score.customer_id for score in self.scores)
+        for body in found:
+            who = body["customer_id"]
+            self.saying[who, published[who] + 1].append(decode_command(encode(body)))
+        effects = self.do("say", found)
+        self.keep(effects)
+        self.verdicts.update(effects.causes)
+        self.verdicts.update({name: n for (_, name), n in effects.outcomes.items() if name != "invalid"})
+        self.said += found
+
+    def order(self, who: str, about: str, action: str, late_minutes: int = 1, lasting_hours: int = 5) -> Body:
+        """A command that nothing is wrong with, if the alert is open."""
+        issued_ms = self.now_ms - late_minutes * 60_000
+        return {
+            "command_id": f"m{next(self.ids)}",
+            "customer_id": who,
+            "rule_id": about,
+            "action": action,
+            "issued_by": "ana",
+            "issued_at": iso(issued_ms),
+            "until": iso(issued_ms + lasting_hours * HOUR_MS),
+            "assignee": "ben",
+            "reason": action,
+        }
+
+    @precondition(lambda self: self.open())
+    @rule(
+        data=st.data(),
+        actions=st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=4),
+        lasting_hours=st.sampled_from([1, 26, 24 * 90]),
+        late_minutes=st.sampled_from([0, 50, 5_000]),
+        ahead=st.sampled_from([0, 0, 0, 1, -1]),
+        again=st.booleans(),
+    )
+    def people_act(
+        self,
+        data: st.DataObject,
+        actions: list[str],
+        lasting_hours: int,
+        late_minutes: int,
+        ahead: int,
+        again: bool,
+    ) -> None:
+        last = data.draw(st.sampled_from(self.open()))
+        who, about = last.customer_id, last.rule_id
+        found = [self.order(who, about, action, late_minutes, lasting_hours) for action in actions]
+        found = [body | {"expected_seq": last.seq + n + ahead} for n, body in enumerate(found)]
+        self.hear(found + found[:1] * again)
+        if again:
+            self.hear(found)
+
+    @rule(
+        who=st.integers(0, CUSTOMERS - 1),
+        about=st.sampled_from([*BY_ID, "gone"]),
+        action=st.sampled_from(ACTIONS),
+        wrong=st.sampled_from(
+            [
+                {},
+                {"expected_seq": 2},
+                {"issued_by": " Kizuna"},
+                {"issued_by": "\x01"},
+                {"until": iso(0)},
+                {"until": iso(END_MS + 3000 * DAY_MS)},
+            ]
+        ),
+    )
+    def people_err(self, who: int, about: str, action: str, wrong: Body) -> None:
+        self.hear([self.order(f"c{who}", about, action) | wrong])
+
+    def open(self) -> list[AlertV1]:
+        """What is open of each alert that is."""
+        return [lives[-1] for lives in self.lives.values() if lives[-1].state not in OVER]
+
+    @precondition(lambda self: self.said)
+    @rule(n=st.integers(1, 20), at=st.integers(0, 40))
+    def people_repeat_themselves(self, n: int, at: int) -> None:
+        self.hear(self.said[-at - n : len(self.said) - at])
+
     @rule(n=st.integers(1, 3))
     def the_same_again(self, n: int) -> None:
         self.take(self.sent[-n:])
@@ -168,7 +260,11 @@ class AlertMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The chain of scores implies the chain of alerts, and a replay of all calls says the same."""
-        assert alert_differences(self.oracle, self.scores, self.alerts) == []
+        for who in range(CUSTOMERS):  # so that every command has a score after it
+            self.it_swings(who, "purchase", 1, 0)
+        assert alert_differences(self.oracle, self.scores, self.alerts, self.saying) == []
+        self.verdicts["unknown_alert"] += self.verdicts.pop("unknown_customer", 0)
+        assert +self.verdicts == +self.oracle.verdicts
         again = AlertMachine()
         for what, now_ms, found in self.calls:
             again.keep(_call(PIPELINE, again, what, now_ms, found))
@@ -178,9 +274,18 @@ class AlertMachine(RuleBasedStateMachine):
 def _call(pipeline: Pipeline, machine: AlertMachine, what: str, now_ms: int, found: list[Body]) -> Effects:
     if what == "step":
         return pipeline.step(machine.table, records(found), now_ms)
+    if what == "say":
+        return pipeline.step(machine.table, [], now_ms, commands=_commands(found))
     if what == "due":
         return pipeline.due(machine.table, now_ms)
     return pipeline.sweep(machine.table, 0, machine.table.n_rows, now_ms)
+
+
+def _commands(found: list[Body]) -> list[FileRecord]:
+    return [
+        FileRecord("alert-commands", 0, n, 0, body["customer_id"].encode(), encode(body))
+        for n, body in enumerate(found)
+    ]
 
 
 def _judge(before: list[AlertV1], alert: AlertV1) -> None:
@@ -192,7 +297,11 @@ def _judge(before: list[AlertV1], alert: AlertV1) -> None:
     assert (alert.transition == "opened") != was_open
     same = [each.alert_id for each in before if each.episode == alert.episode]
     assert {*same, alert.alert_id} == {alert.alert_id}
-    if alert.state == "resolved":
+    if alert.command_id is not None:
+        assert was_open
+        assert alert.transition in SPOKEN
+    assert (alert.resolve_reason == "manual") == (alert.command_id is not None and alert.state == "resolved")
+    if alert.state == "resolved" and alert.command_id is None:
         assert alert.value is not None
         assert alert.value > law.clear if law.kind == "trust_below" else alert.value < law.clear
     if alert.transition == "opened" and last is not None:

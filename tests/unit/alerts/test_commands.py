@@ -32,9 +32,9 @@ cooldown_hours = 24
 
 [[rule]]
 id = "bare"
-kind = "trust_below"
-open = 40
-clear = 50
+kind = "churn_risk_above"
+open = 0.8
+clear = 0.7
 severity = "warning"
 owner = "support"
 action = "call"

@@ -34,9 +34,9 @@ escalate_owner = "lead"
 
 [[rule]]
 id = "never"
-kind = "trust_below"
-open = 1
-clear = 50
+kind = "churn_risk_above"
+open = 0.99
+clear = 0.5
 severity = "info"
 owner = "support"
 action = "call"
@@ -222,6 +222,8 @@ BAD = {
     ),
 }
 
+OF_WHAT_IS_OVER = "not_open"
+
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_cannot_be_done_is_refused_aloud(name: str) -> None:
@@ -243,7 +245,7 @@ def test_a_command_that_is_over_is_refused_and_one_that_was_done_is_quiet() -> N
     say(table, *done)
     effects = say(table, *done, order("note"))
     assert effects.outcomes == {("command", "superseded"): 2, ("command", "invalid"): 1}
-    assert effects.causes == {"not_open": 1}
+    assert effects.causes == {OF_WHAT_IS_OVER: 1}
     assert effects.changelog == effects.scores == effects.alert_log == []
 
 
