@@ -5,11 +5,21 @@ Topic `alert-commands`; the worker that owns the customer applies it.
 
 from __future__ import annotations
 
-from typing import Literal
+import hashlib
+import hmac
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from schemas.fields import Band, Count, CustomerId, Id, Label, Text, Time, check_customer
+
+MAC: Final = "kizuna-mac"
+"""Header of a signed command."""
+
+
+def mac(key: bytes, value: bytes) -> bytes:
+    """What the header `MAC` holds: HMAC-SHA256 of the record's value, as hexadecimal digits."""
+    return hmac.new(key, value, hashlib.sha256).hexdigest().encode()
 
 
 class CommandV1(Struct, frozen=True, gc=False, kw_only=True):

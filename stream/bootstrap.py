@@ -29,16 +29,23 @@ QUIET = ("aiokafka", "faust", "mode", "asyncio")
 
 
 def create_pipeline(settings: Settings) -> AnyPipeline:
-    """The pure core with the shipped model and rules, or those the settings name.
+    """The pure core with the shipped model, rules and plays, or those the settings name.
 
     Raises:
-        KizunaError: parameters or rules that cannot be used.
+        KizunaError: parameters, rules, plays, efforts or a command key that cannot be used.
     """
-    from stream.alerts import rules
+    from stream.alerts import plays, rules
     from stream.model import parameters
-    from stream.pipeline import Pipeline
+    from stream.pipeline import Pipeline, actions
+    from stream.pipeline.enrich import Playbook
 
-    return Pipeline(parameters.load(settings.parameters), rules.load(settings.rules), clock=settings.clock)
+    return Pipeline(
+        parameters.load(settings.parameters),
+        rules.load(settings.rules),
+        clock=settings.clock,
+        playbook=Playbook(plays.load(settings.plays), actions.load(settings.actions)),
+        command_key=settings.command_key(),
+    )
 
 
 def configure_logging(settings: Settings) -> None:

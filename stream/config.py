@@ -23,6 +23,8 @@ __all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "Settings", "load"]
 CONFIG_FILE = "kizuna.toml"
 CONFIG_VARIABLE = "KIZUNA_CONFIG"
 """Names another file than `./kizuna.toml`."""
+LEAST_KEY_BYTES = 16
+"""Of a secret: shorter ones can be guessed."""
 
 
 class Settings(BaseSettings):
@@ -95,6 +97,15 @@ class Settings(BaseSettings):
     # The model
     parameters: Path | None = Field(None, description="Model parameters (TOML); the shipped ones if unset.")
     rules: Path | None = Field(None, description="Alert rules (TOML); the shipped ones if unset.")
+    plays: Path | None = Field(
+        None, description="Recommended actions by cause (TOML); the shipped ones if unset."
+    )
+    actions: Path | None = Field(None, description="Efforts of actions (TOML); the shipped ones if unset.")
+
+    # People's commands
+    command_key_file: Path | None = Field(
+        None, description="Holds the secret that commands are signed with; unset: unsigned ones are taken."
+    )
 
     # This process
     data_dir: Path = Field(Path(".kizuna"), description="Files of the local Kafka and of readers.")
@@ -134,6 +145,29 @@ class Settings(BaseSettings):
         if name == "customers-changelog":
             return f"{self.app_id}-{name}"
         return self.topic_prefix + name
+
+    def command_key(self) -> bytes | None:
+        """The secret that commands are signed with, without white space around it; None if none is used.
+
+        Raises:
+            ConfigError: the file is missing, unreadable, or holds less than `LEAST_KEY_BYTES`.
+        """
+        path = self.command_key_file
+        if path is None:
+            return None
+        try:
+            key = path.read_bytes().strip()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot read the command key {path}: {error.strerror}",
+                hint="correct command_key_file, or unset it on workers and senders alike",
+            ) from error
+        if len(key) < LEAST_KEY_BYTES:
+            raise ConfigError(
+                f"the command key in {path} has {len(key)} bytes, at least {LEAST_KEY_BYTES} are needed",
+                hint=f"make one, for example: openssl rand -hex 32 > {path}",
+            )
+        return key
 
 
 def load(**flags: object) -> Settings:

@@ -5,6 +5,7 @@
     |   `-- ModelError          parameters that must not be used
     |-- BrokerError             Kafka cannot be reached or is not laid out as declared
     |-- DataError               a file or a history that cannot be read
+    |-- RefusedError            a worker did not do what a person asked for
     |-- DownloadError           a pinned download was refused or is not what was locked
     `-- StateError              stored state of another layout; stop, never overwrite
 
@@ -18,6 +19,7 @@ __all__ = [
     "DownloadError",
     "KizunaError",
     "ModelError",
+    "RefusedError",
     "StateError",
 ]
 
@@ -49,6 +51,10 @@ class BrokerError(KizunaError):
 
 class DataError(KizunaError):
     """A file or history that cannot be read as what it claims to be."""
+
+
+class RefusedError(KizunaError):
+    """A command that a worker read and did not apply, or that no worker has read in time."""
 
 
 class DownloadError(KizunaError):

@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import get_args
 from uuid import UUID, uuid5
 
+from msgspec.structs import replace
+
 from schemas.alert import Severity
 from schemas.alert import Transition as Kind
 from stream.alerts.rules import Rule, Rules
@@ -18,6 +20,7 @@ __all__ = [
     "alert_id",
     "begin",
     "move",
+    "named",
     "open_alerts",
     "owner",
     "publish",
@@ -67,6 +70,8 @@ class Transition:
         notifications: how often people were to be told in this episode, this time included.
         reason: why it is over; "" if it is not.
         value: of what the rule looks at, nan if unknown.
+        said: by people, as of then.
+        command_id: what moved it, None for scores and time.
     """
 
     customer: int
@@ -84,6 +89,8 @@ class Transition:
     notifications: int
     reason: str
     value: float
+    said: People | None = None
+    command_id: str | None = None
 
 
 def alert_id(customer_id: str, rule_id: str, episode: int) -> str:
@@ -97,12 +104,16 @@ def rank(severity: Severity) -> int:
     return SEVERITIES.index(severity) + 1
 
 
-def owner(rule: Rule, severity: Severity, people: People | None) -> str:
-    """Who acts: whom a person named, else the rule's owner, or the one for higher severities."""
+def named(rule: Rule, severity: Severity, people: People | None) -> str | None:
+    """Who acts instead of the rule's owner: whom a person named, or the one for higher severities."""
     if people is not None and people.assignee is not None:
         return people.assignee
-    raised = rank(severity) > rank(rule.severity)
-    return rule.escalate_owner if raised and rule.escalate_owner else rule.owner
+    return rule.escalate_owner if rank(severity) > rank(rule.severity) else None
+
+
+def owner(rule: Rule, severity: Severity, people: People | None) -> str:
+    """Who acts: whom a person or an escalation named, else the rule's owner."""
+    return named(rule, severity, people) or rule.owner
 
 
 def begin(alerts: AlertSlots, place: int, state: State, now_ms: int) -> None:
@@ -143,6 +154,7 @@ def publish(
         notifications=int(slot["notifications"]),
         reason=reason,
         value=value,
+        said=None if (said := alerts.people.get(place)) is None else replace(said),
     )
 
 
@@ -182,6 +194,8 @@ def move(alerts: AlertSlots, place: int, rule: Rule, how: Move, seen: Seen) -> T
     if how is Move.OPEN:
         kind = "suppressed" if seen.held else "opened"
         _open(alerts, place, seen)
+        if said is not None:
+            said.begin()
     elif how is Move.RELEASE:
         kind = "released"
         slot["episode"] -= 1  # it is the same
@@ -209,7 +223,7 @@ def move(alerts: AlertSlots, place: int, rule: Rule, how: Move, seen: Seen) -> T
         kind = "expired" if how is Move.EXPIRE else "resolved"
         reason = {Move.EXPIRE: "expired", Move.DROP: "never_opened"}.get(how, "recovered")
         begin(alerts, place, State.EXPIRED if how is Move.EXPIRE else State.RESOLVED, now_ms)
-        slot["events"] = seen.events
+        slot["events"], slot["back"] = seen.events, State.NONE
     return publish(alerts, place, seen.customer, rule, kind, now_ms, reason=reason, value=seen.value)
 
 
@@ -220,8 +234,6 @@ def _open(alerts: AlertSlots, place: int, seen: Seen) -> None:
     slot["opened_ms"] = 0 if seen.held else seen.now_ms
     slot["events"], slot["severity"], slot["held"] = seen.events, seen.level, seen.held
     slot["notifications"] = 0
-    if (said := alerts.people.get(place)) is not None:
-        said.begin()
 
 
 def open_alerts(alerts: AlertSlots, row: int, rules: Rules) -> list[tuple[Rule, int]]:

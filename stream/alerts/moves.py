@@ -163,9 +163,11 @@ class Slots:
         return np.maximum(self.slots["opened_ms"], self.last_ms) + self.lines.expire_ms
 
     def _idle_and_free(self, level: NDArray[np.uint8], heard: Bools) -> Bools:
-        """No alert is there, and neither the cool-down nor an expiry bars one."""
+        """No alert is there, and neither the cool-down nor an end that waits for news bars one."""
         state, lines = self.slots["state"], self.lines
-        free = (state == State.NONE) | (state == State.RESOLVED) | ((state == State.EXPIRED) & heard)
+        resolved = state == State.RESOLVED
+        waits = (state == State.EXPIRED) | (resolved & (self.slots["back"] == State.EXPIRED))
+        free = (state == State.NONE) | (resolved & ~waits) | (waits & heard)
         if lines.cool_ms:
             cools = (state != State.NONE) & (self.slots["held"] == 0)
             cools &= self.now_ms < self.slots["since_ms"] + lines.cool_ms

@@ -18,7 +18,7 @@ from stream.model.parameters import Parameters
 from stream.offline import history
 from stream.offline.backtest import Backtest
 from stream.offline.backtest import backtest as run
-from stream.offline.backtest_table import as_json, lead_lines, table
+from stream.offline.backtest_table import alert_lines, as_json, lead_lines, table
 from stream.offline.fit import fit
 from stream.offline.origins import Origin, plan
 from stream.offline.panel import Panel
@@ -156,7 +156,7 @@ def _tell(found: Backtest, horizon_days: int, report: Path | None, *, json: bool
         for warning in fold.warnings:
             output.say(f"  warning: {warning}")
         output.say()
-    for line in lead_lines(found):
+    for line in alert_lines(found.quality) + lead_lines(found):
         output.say(line)
     for warning in found.warnings:
         output.say(f"warning: {warning}")

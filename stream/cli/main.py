@@ -59,6 +59,7 @@ COMMANDS = (
     Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("send", "Send a file of interactions to Kafka."),
     Command("replay", "Score a file with the live code, without Kafka."),
+    Command("alerts", "See the alerts that are open, and say what you do about one."),
     Command("override", "Show another band of a customer than the computed one, for a time."),
     Command("explain", "Say why a customer's scores are what they are."),
     Command("whatif", "Say what could be done about a customer, the smallest that is enough first."),

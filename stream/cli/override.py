@@ -1,30 +1,25 @@
 """`kizuna override`: a person shows another band than the computed one, for a time, with a reason."""
 
 import asyncio
-import re
 from enum import StrEnum
 from typing import Annotated
 from uuid import uuid4
 
-import msgspec
 import typer
 
-from schemas.codec import DECODE_ERRORS, classify, decode_command, encode
 from schemas.command import CommandV1
 from stream.cli import output
-from stream.cli.times import parse_time, shown
-from stream.cli.where import reachable
+from stream.cli.order import as_sent, strict
+from stream.cli.times import parse_end, shown
+from stream.cli.where import reachable, whose
 from stream.clock import now_ms
-from stream.config import Settings, load
-from stream.engine.feed import open_feed
+from stream.config import load
+from stream.engine.commands import send_command
 from stream.engine.topics import COMMANDS
 from stream.errors import ConfigError
 from stream.pipeline.encode import rfc3339
 
 __all__ = ["override"]
-
-AHEAD = re.compile(r"\+(\d{1,4})([dhm])")
-UNIT_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000}
 
 
 class Shown(StrEnum):
@@ -64,11 +59,13 @@ def override(
     """
     settings = load(bootstrap=bootstrap, topic_prefix=topic_prefix)
     command = _command(customer, by, band, reason, until, now_ms(), withdraw=withdraw)
+    key = settings.command_key()
     with reachable(settings) as reached:
-        asyncio.run(_send(reached, command))
-    topic = settings.topic(COMMANDS)
+        found = whose(reached, COMMANDS)
+        asyncio.run(send_command(found, command, key))
+    topic = found.topic(COMMANDS)
     if json:
-        output.json_line({"topic": topic, "command": _sent(command)})
+        output.json_line({"topic": topic, "command": as_sent(command)})
         return
     if command.until is None:
         output.say(f"withdrawn: the override of {customer}, acknowledged by {topic}")
@@ -76,12 +73,6 @@ def override(
         end = shown(round(command.until.timestamp() * 1000))
         output.say(f"{customer} is shown as {command.band} until {end}, acknowledged by {topic}")
     output.say(f"once a worker has read it, see it with: kizuna explain {customer}")
-
-
-def _sent(command: CommandV1) -> dict[str, object]:
-    """The command as it was sent, without what it does not say."""
-    sent: dict[str, object] = msgspec.json.decode(encode(command))
-    return {name: value for name, value in sent.items() if value is not None}
 
 
 def _command(
@@ -102,9 +93,7 @@ def _command(
             "an override needs a band, a reason and an end",
             hint="add --band, --reason and --until, or --withdraw to end one",
         )
-    until_ms = None if until is None else _end(until, wall_ms)
-    if until_ms is not None and until_ms <= wall_ms:
-        raise ConfigError(f"--until {until} is over", hint="name a time to come, for example +7d")
+    until_ms = None if until is None else parse_end(until, wall_ms)
     sent = {
         "command_id": str(uuid4()),
         "customer_id": customer,
@@ -115,19 +104,4 @@ def _command(
         "until": None if until_ms is None else rfc3339(until_ms),
         "band": None if band is None else band.value,
     }
-    value = encode(sent)
-    try:
-        return decode_command(value)
-    except DECODE_ERRORS as failure:
-        raise ConfigError(classify(failure, value)[1], hint="see `kizuna override --help`") from failure
-
-
-def _end(text: str, wall_ms: int) -> int:
-    if (ahead := AHEAD.fullmatch(text)) is not None:
-        return wall_ms + int(ahead[1]) * UNIT_MS[ahead[2]]
-    return parse_time(text)
-
-
-async def _send(settings: Settings, command: CommandV1) -> None:
-    async with open_feed(settings, COMMANDS) as feed:
-        await feed.send(command.customer_id.encode(), encode(command))
+    return strict(sent, "see `kizuna override --help`")

@@ -16,6 +16,7 @@ from stream.offline import history
 from stream.offline.rehearse import BUDGETS, FLAP_DAYS, WITHIN_DAYS
 from stream.offline.rehearse import rehearse as run
 from stream.offline.replay import Replay
+from stream.offline.response import answer_line
 from stream.offline.truth import read_truth
 
 __all__ = ["rehearse"]
@@ -82,6 +83,7 @@ def _tell(account: Replay, found: dict[str, Any]) -> None:
             output.say(f"  {found[name]:,} customers have {what} and are left out of what follows")
     _print(_compared(found))
     _print(_causes(found["kizuna"]["by_cause"]))
+    output.say(f"Answers: {answer_line(found['response'])}.")
     chance = _share(found["chance_precision"])
     stayed = found["kizuna"]["stayed_dissatisfied"]
     output.say(

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from stream.cli import output
 from stream.cli.kafka import local_kafka
 from stream.config import Settings
+from stream.engine.topics import has_topic
 from stream.errors import BrokerError
 
 # What aiokafka says of a cluster out of reach, our errors say in one sentence.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
-__all__ = ["DEMO_APP", "DEMO_PREFIX", "reachable"]
+__all__ = ["DEMO_APP", "DEMO_PREFIX", "reachable", "whose"]
 
 DEMO_APP = "kizuna-demo"
 DEMO_PREFIX = "demo-"
@@ -47,3 +48,15 @@ def reachable(settings: Settings, *, wake: bool = False) -> Iterator[Settings]:
             "no Kafka is named and the local one does not run",
             hint="see `kizuna demo`, or `kizuna kafka start`, or name yours with --bootstrap HOST:PORT",
         )
+
+
+def whose(settings: Settings, topic: str) -> Settings:
+    """The settings; or the demo's, if no prefix is named and only the demo has such a topic.
+
+    Raises:
+        BrokerError: Kafka is unreachable in bounded time.
+    """
+    demo = settings.model_copy(update={"app_id": DEMO_APP, "topic_prefix": DEMO_PREFIX})
+    if "topic_prefix" in settings.model_fields_set or has_topic(settings, topic):
+        return settings
+    return demo if has_topic(demo, topic) else settings

@@ -29,6 +29,8 @@ def worker(
     clock: Annotated[str | None, typer.Option(help="Whose now scores are of: wall or event.")] = None,
     parameters: Annotated[Path | None, typer.Option(help="Model parameters (TOML).")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules (TOML).")] = None,
+    plays: Annotated[Path | None, typer.Option(help="Recommended actions by cause (TOML).")] = None,
+    actions: Annotated[Path | None, typer.Option(help="Efforts of actions (TOML).")] = None,
     instance_id: Annotated[
         str | None, typer.Option(help="Stable name: restarts without a rebalance.")
     ] = None,
@@ -59,6 +61,8 @@ def worker(
         clock=clock,
         parameters=parameters,
         rules=rules,
+        plays=plays,
+        actions=actions,
         instance_id=instance_id,
         data_dir=data_dir,
         metrics_host=metrics_host,

@@ -58,6 +58,11 @@ class Feed:
         self._refused: BaseException | None = None
         self._turn = 0
 
+    @property
+    def n_partitions(self) -> int:
+        """Partitions of the topic."""
+        return self._n_partitions
+
     async def send(
         self,
         key: bytes | None,

@@ -30,6 +30,7 @@ __all__ = [
     "create_topics",
     "declared",
     "delete_topics",
+    "has_topic",
 ]
 
 CHANGELOG = "customers-changelog"
@@ -166,6 +167,20 @@ def check_topics(settings: Settings) -> None:
         BrokerError: unreachable in bounded time; or the list of what is missing or not as declared.
     """
     asyncio.run(_within(settings, _check(settings)))
+
+
+def has_topic(settings: Settings, name: str) -> bool:
+    """Whether the cluster has the topic of this registry name, under these settings' prefix.
+
+    Raises:
+        BrokerError: Kafka is unreachable in bounded time.
+    """
+    return asyncio.run(_within(settings, _has(settings, settings.topic(name))))
+
+
+async def _has(settings: Settings, name: str) -> bool:
+    async with _admin(settings) as admin:
+        return name in await admin.list_topics()
 
 
 async def answers(settings: Settings) -> bool:

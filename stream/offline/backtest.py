@@ -15,8 +15,9 @@ from scipy.special import expit, logit
 from stream.model.columns import MS_PER_DAY
 from stream.model.parameters import Parameters
 from stream.offline import bootstrap as resampling
-from stream.offline.backtest_lead import Lead, lead, leavers
+from stream.offline.backtest_lead import Lead, Quality, lead, leavers, quality
 from stream.offline.contenders import CONTENDERS, contenders, contract_rate
+from stream.offline.leadtime import episodes
 from stream.offline.metrics import MEASURES, Judged
 from stream.offline.origins import Origin
 from stream.offline.panel import Panel, Rfm, day_of
@@ -107,11 +108,13 @@ class Backtest:
         warnings: of the file and the plan; those of a fold are the fold's.
         lead: how early alerts came in the horizon after the asked origin; None where nobody is known to
             have left on a day.
+        quality: how many alerts opened in that horizon, and how steady they were.
     """
 
     folds: list[Fold]
     warnings: list[str]
     lead: Lead | None = None
+    quality: Quality | None = None
 
 
 def backtest(
@@ -126,13 +129,16 @@ def backtest(
         setup: the rest.
     """
     walk = Walk(read, setup)
-    leaving = leavers(timeline, origins[0], setup.horizon_days, setup.truth)
-    walk.listens = bool(leaving)
+    asked, horizon = origins[0], setup.horizon_days
+    leaving = leavers(timeline, asked, horizon, setup.truth)
     folds = [_fold(timeline, origin, walk, setup) for origin in reversed(origins)][::-1]
     found = Backtest(folds, [])
+    walk.watch(asked.known_ms + horizon * MS_PER_DAY)
+    log = walk.alerts()
+    if walk.customers:
+        found.quality = quality(log, walk.customers, asked, horizon)
     if leaving:
-        walk.watch(origins[0].known_ms + setup.horizon_days * MS_PER_DAY)
-        found.lead = lead(walk.episodes(), leaving, from_truth=bool(setup.truth))
+        found.lead = lead(episodes(log), leaving, from_truth=bool(setup.truth))
     return found
 
 

@@ -4,9 +4,12 @@ import math
 from typing import Any
 
 from stream.offline.backtest import Backtest, Fold, Result
+from stream.offline.backtest_lead import Quality
+from stream.offline.leadtime import FLAP_DAYS
 from stream.offline.metrics import MEASURES
+from stream.offline.response import answer_line
 
-__all__ = ["COLUMNS", "as_json", "cells", "lead_lines", "shown", "table"]
+__all__ = ["COLUMNS", "alert_lines", "as_json", "cells", "lead_lines", "shown", "table"]
 
 DIGITS = 5
 KEYS = {"lift": "lift_10"}
@@ -33,6 +36,7 @@ def as_json(found: Backtest, horizon_days: int) -> dict[str, Any]:
         **_fold(first),
         "horizon_days": horizon_days,
         "lead_time": None if found.lead is None else {"source": found.lead.source} | found.lead.summary,
+        "alerts": _alerts(found.quality),
         "folds": [_fold(fold) for fold in found.folds],
         "warnings": found.warnings + [each for each in first.warnings if each not in found.warnings],
     }
@@ -51,6 +55,20 @@ def _fold(fold: Fold) -> dict[str, Any]:
         "resamples": fold.resamples,
         "models": {name: _result(result) for name, result in fold.results.items()},
         "warnings": fold.warnings,
+    }
+
+
+def _alerts(found: Quality | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "alerts": found.alerts,
+        "customers": found.customers,
+        "per_1000_and_week": _number(found.per_1000_and_week),
+        "flaps": found.flaps,
+        "flap_rate": _number(found.flap_rate),
+        "flap_days": FLAP_DAYS,
+        "response": found.response,
     }
 
 
@@ -116,6 +134,19 @@ def _difference(result: Result) -> str:
     if three is None or not math.isfinite(three[0]):
         return ""
     return f"{three[0]:+.3f} [{three[1]:+.3f}, {three[2]:+.3f}]"
+
+
+def alert_lines(found: Quality | None) -> list[str]:
+    """How many alerts the horizon would have brought, how steady they were, how soon answered; for people."""
+    if found is None:
+        return []
+    rate = (
+        "" if found.flap_rate is None else f", {found.flap_rate:.1%} of them back within {FLAP_DAYS:g} days"
+    )
+    said = (
+        f"{found.alerts:,} alerts in the horizon: {found.per_1000_and_week:.1f} per 1,000 customers and week"
+    )
+    return [said + rate, answer_line(found.response)]
 
 
 def lead_lines(found: Backtest) -> list[str]:

@@ -15,6 +15,7 @@ from stream.pipeline.times import to_ms
 
 __all__ = [
     "DAY_MS",
+    "FLAP_DAYS",
     "Episode",
     "Lead",
     "chance_precision",
@@ -29,6 +30,7 @@ DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
 SEVERITIES = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 LEADS_DAYS = (14, 30, 60)
+FLAP_DAYS = 30.0
 
 
 class Episode(NamedTuple):

@@ -15,6 +15,7 @@ from stream.errors import DataError
 from stream.model.parameters import Parameters
 from stream.offline.leadtime import (
     DAY_MS,
+    FLAP_DAYS,
     Episode,
     Lead,
     chance_precision,
@@ -26,6 +27,7 @@ from stream.offline.leadtime import (
 )
 from stream.offline.recency import PaidDays, rule
 from stream.offline.replay import Replay, replay
+from stream.offline.response import response_summary, responses
 from stream.offline.truth import Truth
 from stream.pipeline import FileRecord, Pipeline
 from stream.pipeline.decode import MAX_AHEAD_MS
@@ -33,7 +35,6 @@ from stream.pipeline.decode import MAX_AHEAD_MS
 __all__ = ["BUDGETS", "FLAP_DAYS", "WITHIN_DAYS", "rehearse"]
 
 BUDGETS = (1.0, 2.0, 5.0, 10.0)  # alerts per 1,000 customers and week
-FLAP_DAYS = 30.0
 WITHIN_DAYS = 90.0
 SWEEP_DAYS = 1
 
@@ -87,7 +88,8 @@ def rehearse(
             hint="give the truth that `kizuna generate` wrote beside these events",
         )
     known = {row.customer_id for row in fates}
-    ours = [each for each in episodes(map(decode_alert, log)) if each.customer_id in known]
+    alerts = [each for each in map(decode_alert, log) if each.customer_id in known]
+    ours = episodes(alerts)
     end_ms = account.as_of_ms
     stays = [(paid.first_ms[row.customer_id.encode()], row.churn_ms) for row in fates]
     weeks = sum((end_ms - first_ms) / (7.0 * DAY_MS) for first_ms, _ in stays) / len(stays)
@@ -103,6 +105,7 @@ def rehearse(
         "flap_days": flap_days,
         "within_days": within_days,
         "kizuna": judge.judge(ours),
+        "response": response_summary(responses(alerts), end_ms),
     }
     for name, of_usual in (("recency", False), ("usual_gap", True)):
         threshold, log_ = rule(gaps, len(ours), of_usual=of_usual)

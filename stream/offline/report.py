@@ -4,7 +4,7 @@ from html import escape
 
 from stream.offline import report_plots
 from stream.offline.backtest import OURS, Backtest, Fold
-from stream.offline.backtest_table import COLUMNS, cells, lead_lines, shown
+from stream.offline.backtest_table import COLUMNS, alert_lines, cells, lead_lines, shown
 from stream.offline.metrics import N_BINS
 
 __all__ = ["report_html"]
@@ -134,14 +134,14 @@ NO_LEAD = (
 
 
 def _lead(found: Backtest) -> str:
-    """Lead times, where days of leaving are known; says so where they are not."""
-    lines = lead_lines(found) or [NO_LEAD]
+    """How many alerts, how steady; and lead times, where days of leaving are known, or that they are not."""
+    lines = alert_lines(found.quality) + (lead_lines(found) or [NO_LEAD])
     text = "".join(f"<p>{escape(line)}</p>" for line in lines)
     if found.lead is not None and found.lead.days:
         caption = "Days from the first alert still open when a customer left to that day."
         plot = report_plots.lead_days(found.lead.days)
         text += f"<div class=plots><figure>{plot}<figcaption>{caption}</figcaption></figure></div>"
-    return f"<h2>Lead time of alerts</h2>{text}"
+    return f"<h2>Alerts of the horizon</h2>{text}"
 
 
 FOLD_COLUMNS = (

@@ -9,12 +9,12 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from schemas.alert import AlertV1
 from schemas.codec import decode_alert
 from schemas.interaction import Interaction
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
 from stream.offline.contract_panel import contract_panel_of
-from stream.offline.leadtime import Episode, episodes
 from stream.offline.panel import Panel, day_of, panel_of
 from stream.offline.truth import Truth
 from stream.pipeline import Effects, FileRecord, Pipeline
@@ -52,14 +52,9 @@ class Setup:
 
 
 class Walk:
-    """The customers as of the time that was walked to.
-
-    Attributes:
-        listens: alerts are kept, for `episodes`.
-    """
+    """The customers as of the time that was walked to, and the alerts on the way."""
 
     def __init__(self, read: Callable[[], Iterable[FileRecord]], setup: Setup) -> None:
-        self.listens = False
         self._read, self._setup = read, setup
         self._pipeline = Pipeline(setup.parameters, setup.rules, clock="event")
         self._table = self._pipeline.new_table()
@@ -72,8 +67,7 @@ class Walk:
         done = 0
         for run in _runs(chosen):
             effects = self._pipeline.step(self._table, run, self._setup.now_ms)
-            if self.listens:
-                self._alerts += (value for _key, value in effects.alert_log)
+            self._alerts += (value for _key, value in effects.alert_log)
             done += len(run)
             self._setup.on_progress(step, done, 0)
         self._until_ms = time_ms
@@ -90,9 +84,14 @@ class Walk:
         self.adopt(replace(parameters, publication=daily))
         self.to(until_ms, "Replaying the horizon for its alerts")
 
-    def episodes(self) -> list[Episode]:
-        """Alerts so far, from opening to end."""
-        return episodes(map(decode_alert, self._alerts))
+    def alerts(self) -> list[AlertV1]:
+        """Transitions of alerts so far."""
+        return list(map(decode_alert, self._alerts))
+
+    @property
+    def customers(self) -> int:
+        """Known so far."""
+        return len(self._table)
 
     def risk(self, parameters: Parameters, number: dict[bytes, int], time_ms: int) -> NDArray[np.float64]:
         """(len(number),) churn risk at a time, by customer's number; nan where absent or unknown."""

@@ -36,11 +36,17 @@ PARTS, CUSTOMER, TIME = (
 
 @dataclass(slots=True)
 class Decoded:
-    """Valid events of a run, in arrival order; parallel lists."""
+    """Valid events of a run, in arrival order, and the records they came in; parallel lists."""
 
     events: list[Interaction] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     times_ms: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    records: list[Record] = field(default_factory=list)
+
+    def part(self, start: int, stop: int) -> "Decoded":
+        """The events [start, stop)."""
+        chosen = slice(start, stop)
+        return Decoded(self.events[chosen], self.keys[chosen], self.times_ms[chosen], self.records[chosen])
 
 
 def decode(records: Sequence[Record], now_ms: int, effects: Effects) -> Decoded:
@@ -53,18 +59,17 @@ def decode(records: Sequence[Record], now_ms: int, effects: Effects) -> Decoded:
     """
     effects.n_records += len(records)
     good = Decoded()
-    origin: list[Record] = []
     for start in range(0, len(records), CHUNK):
         chunk = records[start : start + CHUNK]
         events = _all_good(chunk)
         if events is None:
-            _one_by_one(chunk, good, origin, effects)
+            _one_by_one(chunk, good, effects)
         else:
             good.events += events
-            origin += chunk
-    good.keys = [record.key for record in origin if record.key is not None]
+            good.records += chunk
+    good.keys = [record.key for record in good.records if record.key is not None]
     good.times_ms = epoch_ms(list(map(TIME, good.events)))
-    _refuse_times(good, origin, min(LAST_MS, now_ms + MAX_AHEAD_MS), effects)
+    _refuse_times(good, min(LAST_MS, now_ms + MAX_AHEAD_MS), effects)
     return good
 
 
@@ -82,8 +87,8 @@ def _all_good(records: Sequence[Record]) -> list[Interaction] | None:
     return events if list(map(str.encode, map(CUSTOMER, events))) == list(keys) else None
 
 
-def _one_by_one(records: Sequence[Record], good: Decoded, origin: list[Record], effects: Effects) -> None:
-    """Good ones to `good` and `origin`, the others to `effects` with their cause."""
+def _one_by_one(records: Sequence[Record], good: Decoded, effects: Effects) -> None:
+    """Good ones to `good`, the others to `effects` with their cause."""
     for record in records:
         if (fault := unusable(record)) is not None:
             refuse(effects, record, *fault, UNKNOWN)
@@ -98,7 +103,7 @@ def _one_by_one(records: Sequence[Record], good: Decoded, origin: list[Record], 
             refuse(effects, record, "key_mismatch", OTHER_KEY, type_name(type(event)))
             continue
         good.events.append(event)
-        origin.append(record)
+        good.records.append(record)
 
 
 def unusable(record: Record) -> tuple[Cause, str] | None:
@@ -117,7 +122,7 @@ def type_name(kind: type[Event]) -> str:
     return str(kind.__struct_config__.tag)
 
 
-def _refuse_times(good: Decoded, origin: list[Record], limit_ms: int, effects: Effects) -> None:
+def _refuse_times(good: Decoded, limit_ms: int, effects: Effects) -> None:
     out = (good.times_ms < EARLIEST_MS) | (good.times_ms > limit_ms)
     if not out.any():
         return
@@ -127,10 +132,11 @@ def _refuse_times(good: Decoded, origin: list[Record], limit_ms: int, effects: E
         detail = (
             "`occurred_at` is before 1990" if old else "`occurred_at` is more than a day ahead of the clock"
         )
-        refuse(effects, origin[i], cause, detail, type_name(type(good.events[i])))
+        refuse(effects, good.records[i], cause, detail, type_name(type(good.events[i])))
     kept = np.flatnonzero(~out).tolist()
     good.events = [good.events[i] for i in kept]
     good.keys = [good.keys[i] for i in kept]
+    good.records = [good.records[i] for i in kept]
     good.times_ms = good.times_ms[~out]
 
 

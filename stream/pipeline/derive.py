@@ -10,6 +10,7 @@ from stream.model import surveys
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Floats, Ints
 from stream.model.parameters import Parameters
 from stream.model.promises import Kind
+from stream.model.risk import RiskFacts
 from stream.model.score import Scores, score
 from stream.state.facts import facts
 from stream.state.feedback import remembered
@@ -18,7 +19,7 @@ from stream.state.past import trust_then
 from stream.state.promises import ledgers
 from stream.state.table import CustomerTable
 
-__all__ = ["CHANGE_DAYS", "Derived", "Survey", "derive"]
+__all__ = ["CHANGE_DAYS", "Derived", "Survey", "derive", "hops", "worth"]
 
 CHANGE_DAYS = (7, 30)
 
@@ -89,16 +90,13 @@ def derive(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters
     known = facts(table, rows, now_ms, parameters)
     scores = score(known, now_ms, parameters)
     p_active = model.active(known.risk, now_ms, parameters)
-    tails = (table.tails.get(row) for row in rows.tolist())
-    several = np.fromiter((tail is not None and bool(tail.amounts) for tail in tails), np.bool_, n)
-    value, no_value = model.value(known.risk, several, now_ms, parameters)
+    value, no_value = worth(table, rows, known.risk, now_ms, parameters)
     memory = remembered(table.rows, table.tails, rows)
     window_ms = parameters.derived.rolling_days * MS_PER_DAY
     recent = (memory.time_ms > now_ms - window_ms) & (memory.time_ms <= now_ms)
     owner, code, when = memory.owner[recent], memory.code[recent], memory.time_ms[recent]
     whose, promises = ledgers(table.rows, table.tails, rows)
-    tickets = (promises["kind"] == Kind.TICKET) & (promises["channels"] > 0)
-    hopped = tickets & (promises["channels"] & (promises["channels"] - np.uint8(1)) > 0)  # more than one bit
+    tickets, hopped = hops(whose, promises, n)
     return Derived(
         scores=scores,
         change={
@@ -114,14 +112,30 @@ def derive(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters
         met=surveys.met(
             owner, when, code, _replies(whose, promises), now_ms, parameters.derived.feedback_due_hours, n
         ),
-        tickets=np.bincount(whose[tickets], minlength=n),
-        hopped=np.bincount(whose[hopped], minlength=n),
+        tickets=tickets,
+        hopped=hopped,
         segment=store["segment"],
         tier=store["tier"].astype(np.int64),
         channels=store["channels"].astype(np.int64),
         currency=store["currency"].astype(np.int64),
         purchase_days=known.risk.purchase_days,
     )
+
+
+def worth(
+    table: CustomerTable, rows: Ints, facts: RiskFacts, now_ms: int, parameters: Parameters
+) -> tuple[Floats, Ints]:
+    """Lifetime value of the customers in `rows`, and why there is none; see `model.derived.value`."""
+    tails = (table.tails.get(row) for row in rows.tolist())
+    several = np.fromiter((tail is not None and bool(tail.amounts) for tail in tails), np.bool_, len(rows))
+    return model.value(facts, several, now_ms, parameters)
+
+
+def hops(owner: Ints, promises: NDArray[np.void], n: int) -> tuple[Ints, Ints]:
+    """Tickets with a known channel of each of n customers, and how many went through more than one."""
+    tickets = (promises["kind"] == Kind.TICKET) & (promises["channels"] > 0)
+    hopped = tickets & (promises["channels"] & (promises["channels"] - np.uint8(1)) > 0)  # more than one bit
+    return np.bincount(owner[tickets], minlength=n), np.bincount(owner[hopped], minlength=n)
 
 
 def _replies(owner: Ints, promises: NDArray[np.void]) -> tuple[Ints, Ints]:

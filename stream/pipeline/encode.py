@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.alert import Acknowledged, AlertV1, Note, Snoozed
+from schemas.alert import Acknowledged, Action, AlertV1, Note, Snoozed
 from schemas.alert import State as AlertState
 from schemas.codec import encode
 from schemas.score import Forced, Overridden, Reason
@@ -49,6 +49,18 @@ ABSENT = np.array([b',"churn_absent":' + encode(ABSENT_REASON), b',"churn_absent
 TRUST_CHANGE = Numbers(b',"trust_change":', 2, -10_000, 10_000)
 BAND = np.array([b'"%s","forced_by":null,"override":null}' % band.encode() for band in BANDS], object)
 RISK_CHANGE = Numbers(b',"churn_change":', 4, -10_000, 10_000)
+
+
+class Enriched(NamedTuple):
+    """What is said of one transition beyond its rule (`enrich.py`): fields of `AlertV1` by their names."""
+
+    recommended_action: str
+    action: Action | None = None
+    trend: float | None = None
+    value_at_risk: float | None = None
+    currency: str | None = None
+    event_id: str | None = None
+    traceparent: str | None = None
 
 
 def rfc3339(time_ms: int) -> datetime:
@@ -142,7 +154,7 @@ def encode_alert(
     scores: Scores,
     reasons: list[Reason],
     transition: Transition,
-    people: People | None,
+    added: Enriched | None,
     parameters: Parameters,
     versions: tuple[str, str],
 ) -> tuple[bytes, bytes]:
@@ -154,7 +166,7 @@ def encode_alert(
         scores: of all n customers; the transition knows which.
         reasons: of this customer.
         transition: what changed.
-        people: what was said of the alert.
+        added: what is known beyond the rule; None if nothing was asked.
         parameters: of the model.
         versions: (rule version, model version).
     """
@@ -184,8 +196,7 @@ def encode_alert(
         threshold_open=rule.open,
         threshold_clear=rule.clear,
         reasons=reasons,
-        recommended_action=rule.action,
-        owner=owner(rule, transition.severity, people),
+        owner=owner(rule, transition.severity, transition.said),
         due_at=rfc3339(opened_ms + round(rule.due_hours * 3_600_000)) if opened_ms else None,
         mode=rule.mode,
         transition=transition.kind,
@@ -196,7 +207,10 @@ def encode_alert(
         tier=TIERS[row["tier"] - 1] if row["tier"] else None,
         locale=row["locale"].decode() or None,
         notifications=transition.notifications,
-        **_said(people),
+        kind=rule.kind,
+        command_id=transition.command_id,
+        **_said(transition.said),
+        **(added or Enriched(rule.action))._asdict(),
     )
     return f"{customer}|{rule.id}".encode(), encode(record)
 

@@ -9,12 +9,13 @@ multiple of `event_clock_sweep_days`, so that a replay hears silence at the time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.alerts.evaluate import evaluate
+from stream.alerts.evaluate import Measured, evaluate
 from stream.alerts.life import Transition
 from stream.alerts.rules import Rules
 from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
@@ -24,10 +25,11 @@ from stream.model.override import Standing, standing
 from stream.model.parameters import Parameters
 from stream.model.score import Facts, Scores, score
 from stream.pipeline.columns import columns
-from stream.pipeline.decisions import COMMAND, decisions
-from stream.pipeline.decode import Decoded, decode, refuse, type_name
+from stream.pipeline.decisions import Decided, decide
+from stream.pipeline.decode import Decoded, decode, type_name
 from stream.pipeline.effects import Effects
-from stream.pipeline.encode import encode_alert, encode_scores
+from stream.pipeline.encode import Enriched, encode_alert, encode_scores
+from stream.pipeline.enrich import Playbook, causes, enrich
 from stream.pipeline.measure import measure
 from stream.pipeline.outcomes import outcomes
 from stream.pipeline.reasons import TopReasons, top_reasons
@@ -44,18 +46,34 @@ BANDS = ("0-20", "20-40", "40-60", "60-80", "80-100")
 
 
 class Pipeline:
-    """Parameters and rules, ready to step. Holds no state of customers; safe to share between partitions."""
+    """Parameters and rules, ready to step. Holds no state of customers; safe to share between partitions.
+
+    With a playbook alerts also say what to do; without one only what the rules know, which is all that a
+    judgement of the rules needs.
+    """
 
     def __init__(
-        self, parameters: Parameters, rules: Rules, clock: Literal["wall", "event"] = "wall"
+        self,
+        parameters: Parameters,
+        rules: Rules,
+        clock: Literal["wall", "event"] = "wall",
+        playbook: Playbook | None = None,
+        command_key: bytes | None = None,
     ) -> None:
         self.parameters = parameters
         self.rules = rules
         self.clock = clock
+        self.playbook = playbook
         self.model_version = parameters.model_version
         self.statistics = parameters.statistics_hash
         self.sweep_every_ms = parameters.publication.event_clock_sweep_days * MS_PER_DAY
+        self._command_key = command_key
+        self._by_id = {rule.id: rule for rule in rules.rule}
         self._versions = (rules.version, self.model_version)
+
+    def trial(self) -> "Pipeline":
+        """The same model with the wall's clock and without alerts: for what-if, on copies of rows."""
+        return Pipeline(self.parameters, Rules())
 
     def new_table(self) -> CustomerTable:
         """An empty partition."""
@@ -89,7 +107,7 @@ class Pipeline:
                 dirty.append(
                     self._publish(table, table.live(0, table.n_rows), sweep_ms, effects, everything=False)
                 )
-            part = Decoded(decoded.events[start:stop], decoded.keys[start:stop], decoded.times_ms[start:stop])
+            part = decoded.part(start, stop)
             if not len(part.events):
                 continue
             touched, accepted = apply(table, columns(part), self.parameters)
@@ -97,12 +115,17 @@ class Pipeline:
             _count(part, accepted, effects)
             if len(touched):
                 time_ms = table.watermark_ms if self.clock == "event" else now_ms
-                dirty.append(self._publish(table, touched, time_ms, effects, everything=True))
+                arrived = part, accepted
+                dirty.append(
+                    self._publish(table, touched, time_ms, effects, everything=True, arrived=arrived)
+                )
         if commands:
-            decided = _decide(table, commands, wall_ms, effects)
-            if len(decided):
-                time_ms = table.watermark_ms if self.clock == "event" else now_ms
-                dirty.append(self._publish(table, decided, time_ms, effects, everything=True))
+            time_ms = table.watermark_ms if self.clock == "event" else now_ms
+            decided = decide(table, commands, wall_ms, time_ms, self._by_id, self._command_key, effects)
+            if len(decided.rows):
+                dirty.append(
+                    self._publish(table, decided.rows, time_ms, effects, everything=True, decided=decided)
+                )
         _write_rows(table, dirty, effects)
         effects.promises_given_up = table.tails.given_up - given_up
         return effects
@@ -140,23 +163,39 @@ class Pipeline:
         return segments
 
     def _publish(
-        self, table: CustomerTable, rows: Ints, now_ms: int, effects: Effects, *, everything: bool
+        self,
+        table: CustomerTable,
+        rows: Ints,
+        now_ms: int,
+        effects: Effects,
+        *,
+        everything: bool,
+        arrived: tuple[Decoded, NDArray[np.bool_]] | None = None,
+        decided: Decided | None = None,
     ) -> "Written":
-        """Score `rows` at a time, move their alerts, add the records; returns the rows that changed."""
+        """Score `rows` at a time, move their alerts, add the records; returns the rows that changed.
+
+        `arrived`: the events that made it necessary, and which of them were accepted; None for time alone.
+        `decided`: what people did to alerts of these rows just before; published with all of them.
+        """
         store = take(table.rows, rows)
         known = facts(table, rows, now_ms, self.parameters, store)
         scores = score(known, now_ms, self.parameters)
         standings = self._standings(table, rows, now_ms)
+        measured = measure(self.rules, table, rows, store, known, scores, now_ms, self.parameters)
         evaluated = evaluate(
             table.alerts,
             rows,
             store["events"].astype(np.int64),
             (store["last_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS,
-            measure(self.rules, table, rows, store, known, scores, now_ms, self.parameters),
+            measured,
             self.rules,
             now_ms,
         )
         transitions = evaluated.transitions
+        if decided is not None:  # of one customer, what people did comes first
+            done = [self._of(each, rows, measured) for each in decided.transitions]
+            transitions = sorted([*done, *transitions], key=attrgetter("customer"))
         if everything:
             publish = np.ones(len(rows), np.bool_)
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
@@ -180,13 +219,19 @@ class Pipeline:
         keys = table.key_list(rows)
         if len(rows):
             reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)
-            self._tell(table, keys, store, scores, reasons, transitions, effects)
+            added = self._enrich(table, rows, keys, known, scores, reasons, transitions, now_ms, arrived)
+            self._tell(keys, store, scores, reasons, transitions, added, effects)
             for i, holds in standings.items():
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
             store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
             put(table.rows, rows, store)
         return Written(rows, keys)
+
+    def _of(self, transition: Transition, rows: Ints, measured: Measured) -> Transition:
+        """A transition of a row as one of the rows that are published, with what its rule looks at."""
+        i, rule = int(np.searchsorted(rows, transition.customer)), self.rules.rule.index(transition.rule)
+        return replace(transition, customer=i, value=float(measured.value[rule, i]))
 
     def _standings(self, table: CustomerTable, rows: Ints, now_ms: int) -> dict[int, Standing]:
         """What holds at a time beside the scores, of the few rows with marks, by their place in `rows`."""
@@ -221,18 +266,40 @@ class Pipeline:
         )
         return reasons
 
-    def _tell(
+    def _enrich(
         self,
         table: CustomerTable,
+        rows: Ints,
+        keys: list[bytes],
+        known: Facts,
+        scores: Scores,
+        reasons: TopReasons,
+        transitions: list[Transition],
+        now_ms: int,
+        arrived: tuple[Decoded, NDArray[np.bool_]] | None,
+    ) -> Sequence[Enriched | None]:
+        """What is said of each transition beyond its rule, if there is a playbook."""
+        if self.playbook is None or not transitions:
+            return [None] * len(transitions)
+        whose = {each.customer for each in transitions}
+        caused = causes({keys[i] for i in whose}, *arrived) if arrived is not None else {}
+        told = {i: reasons.of(i) for i in whose}
+        return enrich(
+            self, self.playbook, table, rows, keys, known, scores, transitions, told, now_ms, caused
+        )
+
+    def _tell(
+        self,
         keys: list[bytes],
         before: NDArray[np.void],
         scores: Scores,
         reasons: TopReasons,
         transitions: list[Transition],
+        added: Sequence[Enriched | None],
         effects: Effects,
     ) -> None:
         """Records of the transitions of n customers."""
-        for transition in transitions:
+        for transition, beyond in zip(transitions, added, strict=True):
             i = transition.customer
             record = encode_alert(
                 keys[i],
@@ -240,7 +307,7 @@ class Pipeline:
                 scores,
                 reasons.of(i),
                 transition,
-                table.alerts.people.get(transition.place),
+                beyond,
                 self.parameters,
                 self._versions,
             )
@@ -313,21 +380,6 @@ class Written(NamedTuple):
 def _by_band(share: NDArray[np.float64]) -> list[tuple[str, int]]:
     counts = np.bincount(np.digitize(share, BAND_EDGES), minlength=len(BANDS))
     return list(zip(BANDS, counts.tolist(), strict=True))
-
-
-def _decide(table: CustomerTable, commands: Sequence[Record], wall_ms: int, effects: Effects) -> Ints:
-    """Rows, ascending, of whom people decided something new; in whatever order, the latest issue counts."""
-    rows = set[int]()
-    for record, key, decided in decisions(commands, wall_ms, effects):
-        row = table.index.get(key)
-        if row is None:
-            refuse(effects, record, "unknown_customer", "nothing is known of the customer", COMMAND)
-            continue
-        taken = table.tails.marks(int(row)).decide(decided)
-        effects.outcomes[COMMAND, "applied" if taken else "superseded"] += 1
-        if taken:
-            rows.add(int(row))
-    return np.array(sorted(rows), np.int64)
 
 
 def _count(part: Decoded, accepted: NDArray[np.bool_], effects: Effects) -> None:

@@ -50,7 +50,7 @@ SLOT = np.dtype(
         ("opened_ms", "<i8"),  # of the episode; while pending, when the last one ended
         ("due_ms", "<i8"),  # when time alone may move it, 0 = never
         ("state", "u1"),
-        ("back", "u1"),  # the state before PENDING or RECOVERING
+        ("back", "u1"),  # the state before PENDING or RECOVERING; of RESOLVED: EXPIRED if it waits for news
         ("severity", "u1"),  # of the episode, the last one if it is over; place in `SEVERITIES` plus one
         ("held", "u1"),  # why it is or was SUPPRESSED: place in the contract's list plus one
         ("notifications", "<u2"),

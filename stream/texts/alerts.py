@@ -10,7 +10,7 @@ from stream.pipeline.times import to_ms
 from stream.texts.languages import ENGLISH, Language
 from stream.texts.sentences import reason_words
 
-__all__ = ["alert_lines", "alert_title", "play_words", "state_words"]
+__all__ = ["alert_lines", "alert_title", "play_words", "state_words", "why"]
 
 ABOUT = {
     "trust_below": "trust",
@@ -38,10 +38,15 @@ def alert_lines(alert: AlertV1, language: Language = ENGLISH) -> list[str]:
     """What happened, what people said, why, where it leads, what to do; without the customer's id."""
     return [
         *_happened(alert, language),
-        *(language.say("why", reason=_reason(each, language)) for each in _against(alert)),
+        *(language.say("why", reason=reason) for reason in why(alert, language)),
         *_outlook(alert, language),
         *_to_do(alert, language),
     ]
+
+
+def why(alert: AlertV1, language: Language = ENGLISH) -> list[str]:
+    """The reasons that speak against the customer under the rule, as clauses, the largest first."""
+    return [_reason(each, language) for each in _against(alert)]
 
 
 def play_words(code: str, language: Language = ENGLISH) -> str:

@@ -221,4 +221,5 @@ def _alert(
         tier=customer.tier,
         locale=customer.locale,
         notifications=life.told,
+        kind=rule.kind,
     )

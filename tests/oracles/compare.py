@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from schemas.alert import AlertV1
 from schemas.score import ScoreV1
@@ -68,13 +69,29 @@ def _change(now: float | None, before: float | None, unit: int) -> float | None:
 
 
 def alert_differences(oracle: Oracle, chain: Iterable[ScoreV1], alerts: Iterable[AlertV1]) -> list[str]:
-    """Alerts that the chain of scores does not imply, and implied ones that are missing, in order."""
-    expected, published = (_by_key(found) for found in (oracle.alerts(chain), alerts))
+    """Alerts that the chain of scores does not imply, and implied ones that are missing, in order.
+
+    What is said beyond the rule (trend, value at risk, action, cause) follows from more than the chain.
+    """
+    expected, published = (_by_key(map(_bare, found)) for found in (oracle.alerts(chain), alerts))
     return [
         f"alerts {key}: published {published[key]}, implied {expected[key]}"
         for key in sorted(expected.keys() | published.keys())
         if expected[key] != published[key]
     ]
+
+
+def _bare(alert: AlertV1) -> AlertV1:
+    return replace(
+        alert,
+        recommended_action="",
+        action=None,
+        trend=None,
+        value_at_risk=None,
+        currency=None,
+        event_id=None,
+        traceparent=None,
+    )
 
 
 def _by_key(alerts: Iterable[AlertV1]) -> defaultdict[str, list[AlertV1]]:

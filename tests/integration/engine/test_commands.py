@@ -134,7 +134,8 @@ async def test_bad_commands_are_dead_lettered_and_the_worker_goes_on(settings: S
         "invalid_json": b"{",
         "invalid_field": json.dumps(good | {"action": "promote"}).encode(),
         "key_mismatch": json.dumps(good | {"customer_id": "x"}).encode(),
-        "unsupported_action": json.dumps(good | {"action": "acknowledge", "rule_id": "r"}).encode(),
+        "unknown_alert": json.dumps(good | {"action": "acknowledge", "rule_id": "r"}).encode(),
+        "forged_author": json.dumps(good | {"issued_by": "kizuna"}).encode(),
     }
     with WorkerProcess(settings, log, REAL) as worker:
         await until(settings, lambda found: len(found) == 1)
@@ -145,14 +146,14 @@ async def test_bad_commands_are_dead_lettered_and_the_worker_goes_on(settings: S
         await send(settings, CUSTOMER, good)
         await until(settings, lambda found: len(found) == 2)
         await asyncio.to_thread(
-            worker.wait_metric, 'kizuna_events_total{outcome="invalid",type="command"}', 5
+            worker.wait_metric, 'kizuna_events_total{outcome="invalid",type="command"}', 6
         )
         assert worker.metric('kizuna_dead_letters_total{cause="unknown_customer"}') == 1
         assert worker.metric("kizuna_partition_resets_total") == 0
         assert await asyncio.to_thread(worker.stop) == 0
     found = await letters(settings)
     assert {letter["cause"] for letter in found} == {*bad, "unknown_customer"}
-    assert len(found) == 5
+    assert len(found) == 6
     assert {letter["topic"] for letter in found} == {settings.topic(COMMANDS)}
 
 

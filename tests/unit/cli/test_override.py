@@ -42,4 +42,4 @@ def test_a_kafka_that_is_away_is_said_with_exit_code_1(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KIZUNA_CONNECT_TIMEOUT_S", "1")
     assert run([*WHO, *(part for pair in ALL.items() for part in pair)]) == 1
-    assert "next: start Kafka" in capsys.readouterr().err
+    assert "next: start one with `kizuna kafka start`" in capsys.readouterr().err

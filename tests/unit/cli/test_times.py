@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from stream.cli.demo_account import Chains
-from stream.cli.times import parse_time, shown
+from stream.cli.times import parse_end, parse_time, shown
 from stream.errors import ConfigError
 
 
@@ -15,6 +15,19 @@ def test_times_are_read_as_utc_unless_they_say_otherwise() -> None:
     assert shown(parse_time("2026-11-22T10:00:00Z")) == "2026-11-22T10:00:00Z"
     with pytest.raises(ConfigError):
         parse_time("yesterday")
+
+
+def test_an_end_is_a_time_or_so_long_from_now() -> None:
+    """Days, hours, minutes, seconds; what is over is no end."""
+    now_ms = parse_time("2026-11-22")
+    assert parse_end("+7d", now_ms) == parse_time("2026-11-29")
+    assert parse_end("+36h", now_ms) == parse_time("2026-11-23T12:00")
+    assert parse_end("+30m", now_ms) == parse_time("2026-11-22T00:30")
+    assert parse_end("+5s", now_ms) == parse_time("2026-11-22T00:00:05")
+    assert parse_end("2026-11-23", now_ms) == parse_time("2026-11-23")
+    for wrong in ("+7y", "7d", "+d", "+0d", "2026-11-22", "2020-01-01"):
+        with pytest.raises(ConfigError):
+            parse_end(wrong, now_ms)
 
 
 @pytest.mark.parametrize(

@@ -87,3 +87,25 @@ def test_the_prefix_is_for_topics_and_the_application_id_for_the_changelog() -> 
     settings = load(topic_prefix="eu-", app_id="eu")
     assert settings.topic("scores") == "eu-scores"
     assert settings.topic("customers-changelog") == "eu-customers-changelog"
+
+
+def test_a_command_key_is_read_without_the_white_space_around_it(in_empty_directory: Path) -> None:
+    """As an editor or `openssl rand -hex 32` leaves it; no setting, no key."""
+    path = in_empty_directory / "key"
+    path.write_bytes(b"\n0123456789abcdef \r\n")
+    assert load(command_key_file=path).command_key() == b"0123456789abcdef"
+    assert load().command_key() is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"   short  \n", b" " * 40])
+def test_a_command_key_that_is_missing_or_short_is_refused(
+    in_empty_directory: Path, content: bytes | None
+) -> None:
+    """Exit code 2 with a next step, never a worker that takes whatever comes."""
+    path = in_empty_directory / "key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load(command_key_file=path).command_key()
+    assert caught.value.exit_code == 2
+    assert caught.value.hint

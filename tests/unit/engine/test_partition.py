@@ -9,7 +9,9 @@ from stream.config import load
 from stream.engine.partition import Partition
 from stream.engine.run import Run
 from stream.metrics import Metrics
-from tests.integration.engine.counting import CountingPipeline
+from stream.pipeline import Effects
+from stream.state.position import Position
+from tests.integration.engine.counting import CountingPipeline, CountingTable
 
 
 @pytest.fixture
@@ -118,3 +120,35 @@ async def test_nobody_waits_for_the_transaction_of_an_abandoned_partition(
     assert partition.ahead
     assert not partition.ready
     await partition.close()
+
+
+class _Due(CountingPipeline):
+    """An alert is due once the partition has been idle for a tick."""
+
+    def due(self, _table: CountingTable, _now_ms: int) -> Effects:
+        effects = Effects()
+        effects.alert_log.append((b"k", b"moved by time"))
+        return effects
+
+
+async def test_time_alone_moves_alerts_of_an_idle_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No record comes, no sweep is due: what is due is written all the same, at the same position."""
+    monkeypatch.setattr("stream.engine.partition.DUE_EVERY_S", 0.0)
+    settings = load(sweep_interval_s=3600, commit_interval_ms=1)
+    made = Partition(
+        0, settings, _Due(), Metrics("v", "m"), "v", on_failure=lambda _p, error: pytest.fail(str(error))
+    )
+    made.durable, made.ahead = {"src": 10}, False
+    written: asyncio.Future[tuple[Effects, bytes]] = asyncio.get_running_loop().create_future()
+
+    async def write(effects: Effects, position: bytes, _now_ms: int) -> None:
+        if not written.done():
+            written.set_result((effects, position))
+
+    monkeypatch.setattr(made.ledger, "write", write)
+    made.begin()
+    async with asyncio.timeout(5):
+        effects, position = await written
+    await made.close()
+    assert effects.alert_log == [(b"k", b"moved by time")]
+    assert Position.decode(position).offsets == {"src": 10}

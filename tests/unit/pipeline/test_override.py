@@ -195,7 +195,8 @@ BAD_COMMANDS: dict[str, tuple[str, FileRecord]] = {
     "before 1990": ("too_old", order(issued_at="1989-12-31T23:59:59Z")),
     "would win for days": ("too_future", order(issued_at=iso(START_MS + 6 * DAY_MS))),
     "a stranger": ("unknown_customer", told(encode(command(customer_id="x")), b"x")),
-    "about an alert": ("unsupported_action", order(action="acknowledge", rule_id="trust_low")),
+    "about an alert that never was": ("unknown_alert", order(action="acknowledge", rule_id="trust_low")),
+    "in our name": ("forged_author", order(issued_by="kizuna")),
 }
 
 

@@ -14,7 +14,7 @@ from stream.alerts import rules
 from stream.errors import ConfigError
 from stream.model import parameters
 from stream.pipeline import FileRecord, Pipeline, actions
-from stream.pipeline.whatif import Goal, WhatIf, default_goals, interactions, whatif
+from stream.pipeline.whatif import Goal, Question, WhatIf, default_goals, interactions, whatif, whatifs
 from stream.state.ledger import ledger
 from stream.state.table import CustomerTable
 from tests.strategies import DAY_MS, END_MS, START_MS, Body, bodies, iso, records
@@ -66,6 +66,28 @@ def test_asking_changes_nothing(found: list[Body]) -> None:
     now = PIPELINE.explain(table, KEY, NOW_MS)
     assert now is not None
     assert answer.now.trust == pytest.approx(now.trust, abs=0.0051)
+
+
+@given(bodies(max_size=40, customers=3, refs=12), st.floats(5.0, 95.0))
+def test_many_questions_are_answered_as_each_alone(found: list[Body], beyond: float) -> None:
+    """Customers asked about together do not touch each other, nor two questions about the same one."""
+    table = known(found)
+    keys = table.key_list(table.live(0, table.n_rows))
+    questions = [Question(key, goals) for key in keys for goals in ((Goal("trust", beyond),), UNREACHABLE)]
+    together = whatifs(PIPELINE, table, questions, NOW_MS, EFFORTS)
+    alone = [whatif(PIPELINE, table, key, NOW_MS, goals, EFFORTS, {}) for key, goals, _ in questions]
+    assert together == alone
+
+
+def test_pairs_are_tried_for_the_first_as_far_as_they_go() -> None:
+    """A question whose pairs are too many goes without, as if none were enough; the first are not touched."""
+    table = known(LATE_TICKET)
+    questions = [Question(KEY, UNREACHABLE)] * 2
+    [whole, _] = whatifs(PIPELINE, table, questions, NOW_MS, EFFORTS)
+    [first, second] = whatifs(PIPELINE, table, questions, NOW_MS, EFFORTS, max_pairs=whole.n_pairs)
+    assert first == whole
+    assert (second.n_pairs, second.best) == (0, None)
+    assert all(len(plan.actions) == 1 for plan in second.plans)
 
 
 @given(bodies(max_size=30, customers=1, refs=12))
