@@ -27,17 +27,17 @@ open = 40
 clear = 50
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 cooldown_hours = 24
 
 [[rule]]
 id = "bare"
-kind = "trust_below"
-open = 40
-clear = 50
+kind = "payment_failed"
+open = 2
+clear = 1
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 """
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in parse(RULES).rule}
 OPEN = (State.OPEN, State.ACKNOWLEDGED, State.SNOOZED, State.RECOVERING, State.SUPPRESSED)

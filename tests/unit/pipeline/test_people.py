@@ -26,7 +26,7 @@ open = 40
 clear = 50
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 cooldown_hours = 24
 escalate = 15
 escalate_severity = "critical"
@@ -34,12 +34,12 @@ escalate_owner = "lead"
 
 [[rule]]
 id = "never"
-kind = "trust_below"
-open = 1
+kind = "payment_failed"
+open = 100
 clear = 50
 severity = "info"
 owner = "support"
-action = "call"
+action = "call_today"
 """
 SECRET = b"0123456789abcdef"
 HOUR_MS = DAY_MS // 24
