@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from stream.alerts.plays import CODES
 from stream.alerts.rule import BELOW, DOMAIN, SCALE, SEVERITIES, Kind
 from stream.model.columns import CHANNELS, TIERS
 from stream.model.evidence import DIMENSION_OF
@@ -79,7 +80,9 @@ def _of_kind(rule: dict[str, Any], wrong: Collection[Any]) -> Iterator[Found]:
             yield "kind", f"`{name}` is missing: {what}"
         if kind is not None and kind != owner and name in rule:
             yield name, f"`{name}` belongs to {owner}, and says nothing about {kind}"
-    component, currency = rule.get("component"), rule.get("currency")
+    action, component, currency = (rule.get(name) for name in ("action", "component", "currency"))
+    if action is not None and action not in CODES:
+        yield "action", f"action {_among(action, CODES)}"
     if component is not None and component not in COMPONENTS:
         yield "component", f"component {_among(component, COMPONENTS)}"
     if currency is not None and re.fullmatch(r"[A-Z]{3}", currency) is None:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.score import Reason
-from stream.alerts.rules import Rule
+from stream.alerts.rule import Rule
 from stream.errors import ConfigError
 from stream.model.evidence import DERIVED_CAUSES, DIMENSION_OF
 from stream.model.risk import BASE_TERMS, TERMS

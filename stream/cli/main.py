@@ -65,6 +65,7 @@ COMMANDS = (
     Command("whatif", "Say what could be done about a customer, the smallest that is enough first."),
     Command("fit", "Fit the parameters of the churn risk to a file."),
     Command("model", "Check a parameter file."),
+    Command("rules", "Check alert rules, and say how often they would have rung."),
     Command("backtest", "Tell how good the risk would have been, beside simpler models."),
     Command("rehearse", "Say how early and how rightly alerts would have come, where the truth is known."),
     Command("dissatisfaction", "Foresee low reviews, and say how well that went."),

@@ -30,7 +30,7 @@ from stream.state.table import CustomerTable
 SHIPPED = parameters.load()
 NOW_DAY = 13_000
 NOW_MS = EPOCH_1990_MS + NOW_DAY * MS_PER_DAY
-RULE = '[[rule]]\nid = "{}"\nseverity = "warning"\nowner = "o"\naction = "a"\n{}\n'
+RULE = '[[rule]]\nid = "{}"\nseverity = "warning"\nowner = "o"\naction = "call_today"\n{}\n'
 TEN = {
     "trust": 'kind = "trust_below"\nopen = 40\nclear = 50\nescalate = 20\nescalate_severity = "critical"',
     "trust_silver": 'kind = "trust_below"\nopen = 60\nclear = 70\ntiers = ["silver"]\nmode = "shadow"',

@@ -42,6 +42,7 @@ class Customer:
     last: datetime
     tier: str | None
     locale: str | None
+    values: dict[str, float | None]  # by rule: what it looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,12 @@ Turn = Callable[[Rule, Life, Seen, ScoreV1, Customer], Transition | None]
 
 
 def _seen(rule: Rule, published: ScoreV1, customer: Customer) -> Seen:
-    unit, sign = (100, -1) if rule.kind == "trust_below" else (10_000, 1)
-    value = published.trust if rule.kind == "trust_below" else published.churn_risk
+    unit = 10_000 if rule.kind == "churn_risk_above" else 100
+    sign = -1 if rule.kind in ("trust_below", "component_below") else 1
+    value = customer.values[rule.id]
     if value is None:
         return Seen(False, False, rule.severity, None)
+    value = round(value * unit) / unit
     now, opens, clears = (sign * round(number * unit) for number in (value, rule.open, rule.clear))
     scope = customer.purchase_days >= rule.min_purchase_days and published.uncertainty <= rule.max_uncertainty
     rises = rule.escalate is not None and now >= sign * round(rule.escalate * unit)
@@ -254,7 +257,9 @@ def _alert(
         mode=rule.mode,
         transition=kind,
         value=seen.value,
-        previous_value=life.before[0 if rule.kind == "trust_below" else 1],
+        previous_value=dict(zip(("trust_below", "churn_risk_above"), life.before, strict=True)).get(
+            rule.kind
+        ),
         uncertainty=published.uncertainty,
         tier=customer.tier,
         locale=customer.locale,

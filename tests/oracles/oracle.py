@@ -10,6 +10,7 @@ from schemas.score import ScoreV1
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
 from tests.oracles.alerting import Customer, implied
+from tests.oracles.measuring import value_of
 from tests.oracles.memory import TIERS, Memory
 from tests.oracles.people import Life, Saying
 from tests.oracles.reading import END_MS, Event, Refused, SourceRecord, read
@@ -109,11 +110,16 @@ class Oracle:
         """What an alert needs to know of the customer as of a published score."""
         memory = self._after(self._past, published.customer_id, published.events)
         tier = memory.profile.get("tier", (0, 0))[1]
+        now_ms, scored = epoch_ms(published.as_of), self.score_of(published)
+        values = {
+            rule.id: value_of(rule, memory, scored, now_ms, self.parameters) for rule in self.rules.rule
+        }
         return Customer(
             purchase_days=len(memory.days),
             last=datetime(1990, 1, 1, tzinfo=UTC) + timedelta(seconds=memory.last_s - 1),
             tier=TIERS[tier - 1] if tier else None,
             locale=memory.profile.get("locale", (0, None))[1] or None,
+            values=values,
         )
 
     def segment_at(self, customer_id: str, after_events: int) -> str | None:

@@ -27,7 +27,7 @@ open = 40
 clear = 50
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 cooldown_hours = 24
 
 [[rule]]
@@ -37,7 +37,7 @@ open = 0.8
 clear = 0.7
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 """
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in parse(RULES).rule}
 OPEN = (State.OPEN, State.ACKNOWLEDGED, State.SNOOZED, State.RECOVERING, State.SUPPRESSED)

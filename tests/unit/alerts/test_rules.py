@@ -18,7 +18,12 @@ def test_no_rules_are_fine() -> None:
 def test_shipped_rules_are_valid_and_versioned() -> None:
     """Few rules, each with owner and action; the version changes with any of them, not with comments."""
     shipped = rules.load()
-    assert [rule.id for rule in shipped.rule] == ["trust_low", "churn_risk_high"]
+    assert [rule.id for rule in shipped.rule] == [
+        "trust_low",
+        "churn_risk_high",
+        "promise_late",
+        "payment_trouble",
+    ]
     assert all(rule.owner and rule.action for rule in shipped.rule)
     assert rules.parse(TEXT + "# more").version == shipped.version
     assert rules.parse(TEXT.replace("due_hours = 48", "due_hours = 49")).version != shipped.version

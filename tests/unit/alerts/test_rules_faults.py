@@ -25,7 +25,7 @@ escalate = 20.0
 severity = "warning"
 escalate_severity = "critical"
 owner = "support"
-action = "call"
+action = "call_today"
 segments = ["vip"]
 tiers = ["gold"]
 locales = ["ja"]
@@ -39,7 +39,7 @@ open = 25.0
 clear = 10.0
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 
 [[rule]]
 id = "part"
@@ -49,7 +49,7 @@ open = -20.0
 clear = -10.0
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 
 [[rule]]
 id = "worth"
@@ -61,7 +61,7 @@ escalate_after_hours = 24
 escalate_severity = "error"
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 """
 LINES = SOUND.splitlines()
 LOW, DROP, PART, WORTH = (i for i, line in enumerate(LINES, 1) if line == "[[rule]]")
@@ -80,9 +80,7 @@ FAULTS: dict[str, tuple[str, str, int, str]] = {
     "huge": ("open = 500.0", "open = " + "9" * 400, 0, "out of range"),
     "unknown kind": ('"trust_drop"\ndays = 30', '"trust_dropp"', 0, "must be one of trust_below"),
     "unknown field": ("days = 30", "days = 30\nmin_purchase = 4", 1, "did you mean `min_purchase_days`?"),
-    "missing field": ('severity = "warning"\nowner = "support"\naction = "call"\n\n[[rule]]\nid = "part"',
-                      'owner = "support"\naction = "call"\n\n[[rule]]\nid = "part"', -6,
-                      "`severity` is missing"),
+    "missing field": ("clear = 10.0\n", "", -5, "`clear` is missing"),
     "unknown severity": ('escalate_severity = "error"', 'escalate_severity = "high"', 0, "one of critical"),
     "name with a blank": ('id = "drop"', 'id = "Trust drop"', 0, "lower-case letters"),
     "name with a line break": ('id = "drop"', 'id = "drop\\n"', 0, "lower-case letters"),
@@ -168,10 +166,18 @@ def test_all_faults_are_named_at_once() -> None:
     assert {each.line for each in faults(text)} == found | {DROP + 4, DROP + 5, PART + 1, WORTH + 4}
 
 
+def test_action_that_is_no_play() -> None:
+    """Nobody could be told what to do: the closest play is named."""
+    [fault] = faults(SOUND.replace('action = "call_today"', 'action = "call_tody"', 1))
+    assert fault.line == LINES.index('action = "call_today"') + 1
+    assert fault.reason.startswith("low: action 'call_tody' is none of fix_delivery, ")
+    assert fault.reason.endswith("did you mean 'call_today'?")
+
+
 def test_more_rules_than_may_be() -> None:
     """One too many is refused at its own line, with the number."""
     rule = 'id = "r{0}"\nkind = "trust_drop"\nopen = 2\nclear = 1\ndays = {0}\n'
-    rest = 'severity = "info"\nowner = "o"\naction = "a"\n'
+    rest = 'severity = "info"\nowner = "o"\naction = "call_today"\n'
     text = "".join("[[rule]]\n" + rule.format(i + 1) + rest for i in range(MAX_RULES + 1))
     assert faults(text) == [Fault(9 * MAX_RULES + 1, f"{MAX_RULES + 1} rules; a file may hold {MAX_RULES}")]
 
@@ -179,7 +185,7 @@ def test_more_rules_than_may_be() -> None:
 def twins(mine: str, theirs: str) -> list[Fault]:
     """Faults of two rules on trust, each with further lines."""
     rule = '[[rule]]\nid = "{}"\nkind = "trust_below"\nopen = 1\nclear = 2\nseverity = "info"\n{}\n'
-    rest = 'owner = "o"\naction = "a"\n'
+    rest = 'owner = "o"\naction = "call_today"\n'
     return faults(
         'segments = ["a", "b"]\n'
         + "".join(rule.format(*each) + rest for each in (("x", mine), ("y", theirs)))

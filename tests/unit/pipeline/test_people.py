@@ -16,6 +16,7 @@ from stream.model import parameters
 from stream.pipeline import Effects, FileRecord, Pipeline
 from stream.pipeline.encode import rfc3339
 from stream.state.table import CustomerTable
+from tests import calm
 from tests.strategies import DAY_MS, START_MS, Body, iso, records
 
 RULES = """
@@ -26,7 +27,7 @@ open = 40
 clear = 50
 severity = "warning"
 owner = "support"
-action = "call"
+action = "call_today"
 cooldown_hours = 24
 escalate = 15
 escalate_severity = "critical"
@@ -39,12 +40,13 @@ open = 0.99
 clear = 0.5
 severity = "info"
 owner = "support"
-action = "call"
+action = "call_today"
 """
+LAW = replace(rules.parse(RULES), storm=calm.NO_STORM)
 SECRET = b"0123456789abcdef"
 HOUR_MS = DAY_MS // 24
-PIPELINE = Pipeline(parameters.load(), rules.parse(RULES))
-SIGNED = Pipeline(parameters.load(), rules.parse(RULES), command_key=SECRET)
+PIPELINE = Pipeline(parameters.load(), LAW)
+SIGNED = Pipeline(parameters.load(), LAW, command_key=SECRET)
 
 
 def survey(number: int, score: int) -> Body:
@@ -164,7 +166,9 @@ def test_a_manual_end_holds_for_the_cool_down() -> None:
 
 def test_a_manual_end_without_a_cool_down_holds_until_something_is_heard() -> None:
     """Not opened again by the same step, nor by time; by the next bad word it is."""
-    pipeline = Pipeline(parameters.load(), rules.parse(RULES.replace("cooldown_hours = 24", "")))
+    pipeline = Pipeline(
+        parameters.load(), replace(rules.parse(RULES.replace("cooldown_hours = 24", "")), storm=calm.NO_STORM)
+    )
     table = pipeline.new_table()
     pipeline.step(table, records([survey(1, 0)]), START_MS)
     at_ms = START_MS + 2 * HOUR_MS
