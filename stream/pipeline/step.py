@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.score import Reason
 from stream.alerts.evaluate import Measured, evaluate
 from stream.alerts.life import Transition
 from stream.alerts.rules import Rules
@@ -29,7 +30,7 @@ from stream.pipeline.decisions import Decided, decide
 from stream.pipeline.decode import Decoded, decode, type_name
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import Enriched, encode_alert, encode_scores
-from stream.pipeline.enrich import Playbook, causes, enrich
+from stream.pipeline.enrich import Playbook, Scored, causes, enrich
 from stream.pipeline.measure import measure
 from stream.pipeline.outcomes import outcomes
 from stream.pipeline.reasons import TopReasons, top_reasons
@@ -219,8 +220,14 @@ class Pipeline:
         keys = table.key_list(rows)
         if len(rows):
             reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)
-            added = self._enrich(table, rows, keys, known, scores, reasons, transitions, now_ms, arrived)
-            self._tell(keys, store, scores, reasons, transitions, added, effects)
+            if transitions:
+                told = {i: reasons.of(i) for i in {each.customer for each in transitions}}
+                added: Sequence[Enriched | None] = [None] * len(transitions)
+                if self.playbook is not None:
+                    caused = {} if arrived is None else causes({keys[i] for i in told}, *arrived)
+                    scored = Scored(table, rows, keys, known, scores, now_ms)
+                    added = enrich(self, self.playbook, scored, transitions, told, caused)
+                self._tell(keys, store, scores, told, transitions, added, effects)
             for i, holds in standings.items():
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
@@ -266,34 +273,12 @@ class Pipeline:
         )
         return reasons
 
-    def _enrich(
-        self,
-        table: CustomerTable,
-        rows: Ints,
-        keys: list[bytes],
-        known: Facts,
-        scores: Scores,
-        reasons: TopReasons,
-        transitions: list[Transition],
-        now_ms: int,
-        arrived: tuple[Decoded, NDArray[np.bool_]] | None,
-    ) -> Sequence[Enriched | None]:
-        """What is said of each transition beyond its rule, if there is a playbook."""
-        if self.playbook is None or not transitions:
-            return [None] * len(transitions)
-        whose = {each.customer for each in transitions}
-        caused = causes({keys[i] for i in whose}, *arrived) if arrived is not None else {}
-        told = {i: reasons.of(i) for i in whose}
-        return enrich(
-            self, self.playbook, table, rows, keys, known, scores, transitions, told, now_ms, caused
-        )
-
     def _tell(
         self,
         keys: list[bytes],
         before: NDArray[np.void],
         scores: Scores,
-        reasons: TopReasons,
+        reasons: Mapping[int, list[Reason]],
         transitions: list[Transition],
         added: Sequence[Enriched | None],
         effects: Effects,
@@ -305,7 +290,7 @@ class Pipeline:
                 keys[i],
                 before[i],
                 scores,
-                reasons.of(i),
+                reasons[i],
                 transition,
                 beyond,
                 self.parameters,
