@@ -21,7 +21,7 @@ from stream.pipeline.decode import Decoded
 from stream.pipeline.derive import worth
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import encode_alert
-from stream.pipeline.enrich import Playbook, causes, enrich
+from stream.pipeline.enrich import Playbook, Scored, causes, enrich
 from stream.pipeline.measure import measure
 from stream.pipeline.reasons import TopReasons
 from stream.pipeline.whatif import Steps
@@ -157,19 +157,8 @@ class Alerting:
         added = None
         if self._playbook is not None:
             caused = {} if arrived is None else causes({keys[i] for i in said}, *arrived)
-            added = enrich(
-                self._pipeline,
-                self._playbook,
-                table,
-                rows,
-                keys,
-                known,
-                scores,
-                transitions,
-                said,
-                now_ms,
-                caused,
-            )
+            scored = Scored(table, rows, keys, known, scores, now_ms)
+            added = enrich(self._pipeline, self._playbook, scored, transitions, said, caused)
         for k, each in enumerate(transitions):
             i = each.customer
             record = encode_alert(

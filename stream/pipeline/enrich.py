@@ -31,7 +31,7 @@ from stream.state.past import trust_then
 from stream.state.promises import ledgers
 from stream.state.table import CustomerTable
 
-__all__ = ["Cause", "Playbook", "causes", "enrich"]
+__all__ = ["Cause", "Playbook", "Scored", "causes", "enrich"]
 
 TREND_DAYS = 7
 REPEATED = 2  # tickets that went through more than one channel: once may happen to anybody
@@ -58,8 +58,8 @@ class Playbook:
 
     plays: Plays
     efforts: Mapping[str, Effort]
-    max_questions: int = 20
-    max_pairs: int = 200
+    max_questions: int = 10
+    max_pairs: int = 100
 
 
 class Cause(NamedTuple):
@@ -92,17 +92,32 @@ def causes(wanted: Collection[bytes], part: Decoded, accepted: NDArray[np.bool_]
     return found
 
 
+class Scored(NamedTuple):
+    """Customers who were scored just now, in a table that is not written to.
+
+    Attributes:
+        table: holds them.
+        rows: (n,) row numbers, ascending.
+        keys: (n,) whose they are.
+        known: their facts.
+        scores: theirs.
+        now_ms: time of the scores.
+    """
+
+    table: CustomerTable
+    rows: Ints
+    keys: Sequence[bytes]
+    known: Facts
+    scores: Scores
+    now_ms: int
+
+
 def enrich(
     pipeline: Steps,
     playbook: Playbook,
-    table: CustomerTable,
-    rows: Ints,
-    keys: Sequence[bytes],
-    known: Facts,
-    scores: Scores,
+    scored: Scored,
     moved: Sequence[Transition],
     reasons: Mapping[int, Sequence[Reason]],
-    now_ms: int,
     caused: Mapping[bytes, Cause],
 ) -> list[Enriched]:
     """What is added to the records of some transitions, in their order; nothing changes.
@@ -110,36 +125,28 @@ def enrich(
     Args:
         pipeline: whose scores they are.
         playbook: what is recommended.
-        table: holds the customers.
-        rows: (n,) row numbers, ascending.
-        keys: (n,) whose they are.
-        known: their facts.
-        scores: of the same.
+        scored: the customers.
         moved: the transitions.
         reasons: as published, of each customer with a transition.
-        now_ms: time of the scores.
         caused: by `causes`; empty if time alone moved them.
     """
     whose = [each.customer for each in moved]
     customers = np.unique(whose)
-    figures = _figures(
-        table, rows[customers], known.of(customers), scores.of(customers), now_ms, pipeline.parameters
-    )
+    figures = _figures(scored, customers, pipeline.parameters)
     of = {customer: figures.of(i) for i, customer in enumerate(customers.tolist())}
-    people = table.alerts.people
     advice = [
         advise(
             each.rule,
             reasons[each.customer],
             playbook.plays,
             of[each.customer].circumstances,
-            named(each.rule, each.severity, people.get(each.place)),
+            named(each.rule, each.severity, each.said),
         )
         for each in moved
     ]
-    enough = _enough(pipeline, playbook, table, keys, scores, moved, of, now_ms, caused)
+    enough = _enough(pipeline, playbook, scored, moved, of, caused)
     return [
-        _enriched(of[i], found, _action(each, found, enough.get(k)), caused.get(keys[i]))
+        _enriched(of[i], found, _action(each, found, enough.get(k)), caused.get(scored.keys[i]))
         for k, (each, i, found) in enumerate(zip(moved, whose, advice, strict=True))
     ]
 
@@ -173,9 +180,9 @@ class _Figures:
         )
 
 
-def _figures(
-    table: CustomerTable, rows: Ints, known: Facts, scores: Scores, now_ms: int, parameters: Parameters
-) -> _Figures:
+def _figures(scored: Scored, customers: Ints, parameters: Parameters) -> _Figures:
+    table, now_ms, rows = scored.table, scored.now_ms, scored.rows[customers]
+    known, scores = scored.known.of(customers), scored.scores.of(customers)
     then = trust_then(table, rows, now_ms, TREND_DAYS, parameters)
     value, _ = worth(table, rows, known.risk, now_ms, parameters)
     p_active = derived.active(known.risk, now_ms, parameters)
@@ -194,27 +201,25 @@ def _figures(
 def _enough(
     pipeline: Steps,
     playbook: Playbook,
-    table: CustomerTable,
-    keys: Sequence[bytes],
-    scores: Scores,
+    scored: Scored,
     moved: Sequence[Transition],
     of: Mapping[int, _Figure],
-    now_ms: int,
     caused: Mapping[bytes, Cause],
 ) -> dict[int, WhatIf]:
     """The smallest plan that would clear each alert that begins, by its place in `moved`."""
+    trust = scored.scores.trust_centi / 100
     goals = {
         i: goal
         for i, each in enumerate(moved)
-        if each.kind in TRIED and (goal := _goal(each, scores.trust_centi[each.customer] / 100)) is not None
+        if each.kind in TRIED and (goal := _goal(each, trust[each.customer])) is not None
     }
     first = sorted(goals, key=lambda i: _urgency(moved[i], of[moved[i].customer]))[: playbook.max_questions]
     if not first:
         return {}
-    whose = [keys[moved[i].customer] for i in first]
+    whose = [scored.keys[moved[i].customer] for i in first]
     known = [caused[key].names if key in caused else {} for key in whose]
     questions = [Question(key, (goals[i],), names) for key, i, names in zip(whose, first, known, strict=True)]
-    answers = whatifs(pipeline, table, questions, now_ms, playbook.efforts, playbook.max_pairs)
+    answers = whatifs(pipeline, scored.table, questions, scored.now_ms, playbook.efforts, playbook.max_pairs)
     plans = ((i, names, answer.best) for i, names, answer in zip(first, known, answers, strict=True))
     return {i: _what_if(plan, names) for i, names, plan in plans if plan is not None}
 

@@ -24,7 +24,7 @@ from stream.pipeline.decode import decode
 from stream.pipeline.derive import derive
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import Enriched, rfc3339
-from stream.pipeline.enrich import TRIED, Cause, Playbook, causes, enrich
+from stream.pipeline.enrich import TRIED, Cause, Playbook, Scored, causes, enrich
 from stream.pipeline.reasons import top_reasons
 from stream.state.alerts import State
 from stream.state.facts import facts
@@ -78,8 +78,8 @@ def enriched(
     scores = score(seen, NOW_MS, PIPELINE.parameters)
     top = top_reasons(scores, observations(seen, scores, NOW_MS, PIPELINE.parameters))
     reasons = {each.customer: top.of(each.customer) for each in told}
-    keys = table.key_list(rows)
-    return enrich(PIPELINE, playbook, table, rows, keys, seen, scores, told, reasons, NOW_MS, caused or {})
+    scored = Scored(table, rows, table.key_list(rows), seen, scores, NOW_MS)
+    return enrich(PIPELINE, playbook, scored, told, reasons, caused or {})
 
 
 def event(name: str, number: int, days_ago: float, who: str = "c0", **own: Any) -> Body:
