@@ -1,4 +1,4 @@
-"""What is told, and what a sink must be able to do: webhooks and Apprise implement it, the dispatcher calls it.
+"""What is told, and what a sink must be able to do: webhooks and Apprise do it, the dispatcher calls it.
 
 A sink of this kind is told of transitions, each once as far as at-least-once allows. Alertmanager is not one:
 it is shown the state again and again (`projection.py`).
