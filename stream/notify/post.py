@@ -5,6 +5,7 @@ unpacked, and is thrown away.
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -114,7 +115,8 @@ class Poster:
         if isinstance(error, TimeoutError):
             return f"no answer within {self._total_s:g} s"
         if isinstance(error, aiohttp.ClientConnectorError):
-            return f"no connection: {error.os_error.strerror or type(error.os_error).__name__}"
+            number = error.os_error.errno
+            return f"no connection: {os.strerror(number) if number else type(error.os_error).__name__}"
         return f"no valid answer: {type(error).__name__}"
 
 
