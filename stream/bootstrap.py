@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 GC_THRESHOLDS = (200_000, 10, 10)
 
-QUIET = ("aiokafka", "faust", "mode", "asyncio")
+QUIET = ("aiokafka", "apprise", "asyncio", "faust", "mode", "urllib3")
 """Libraries whose warnings are worth a line and whose progress is not."""
 
 
