@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 ALERTS = "alerts"
 LOOK_S = 0.2
+COUNT_S = 1.0
 
 
 class Notifier:
@@ -152,10 +153,14 @@ class Notifier:
 
     async def _look(self, member: Member) -> None:
         """Take over what the group gives us; keep the numbers."""
+        counted_s = 0.0
         while True:
+            self._counts.loop_seen_s = monotonic()
             if self._caught_up.is_set() and self._dispatchers:
                 await self._own(member)
-            self._count()
+            if monotonic() - counted_s >= COUNT_S:
+                counted_s = monotonic()
+                self._count()
             await asyncio.sleep(LOOK_S)
 
     async def _own(self, member: Member) -> None:
@@ -190,7 +195,6 @@ class Notifier:
 
     def _count(self) -> None:
         counts = self._counts
-        counts.loop_seen_s = monotonic()
         counts.open = Counter(alert.severity for alert in self._book.alerts())
         counts.failures = {each.name: each.failures for each in self._projections}
         counts.partitions = len(self._allowed)
