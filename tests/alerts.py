@@ -39,6 +39,7 @@ BASE = AlertV1(
     transition="opened",
     value=38.5,
     tier="gold",
+    kind="trust_below",
     notifications=1,
 )
 

@@ -67,7 +67,7 @@ class Alertmanager:
         await self._call("POST", "alerts", alerts)
 
     async def silences(self) -> list[Silence]:
-        """All that are not over. (Its filters compare the text of a matcher: no pattern finds ours.)
+        """All that are not over: its filters compare a matcher's text, so that no pattern finds ours.
 
         Raises:
             Away: it did not answer, or not with a list of silences.

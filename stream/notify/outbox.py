@@ -15,6 +15,7 @@ from stream.pipeline.times import to_ms
 
 __all__ = ["Outbox", "Settled", "Waiting"]
 
+PATIENT = Backoff(first_ms=1_000, cap_ms=300_000)
 IDLE_MS = 200
 """Least wait where nothing was tried."""
 
@@ -60,7 +61,7 @@ class Outbox:
 
     reference: Callable[[AlertV1], str]
     tries: int
-    backoff: Backoff = Backoff(first_ms=1_000, cap_ms=300_000)
+    backoff: Backoff = PATIENT
     marks: dict[str, Mark] = field(default_factory=dict)
     baselines: dict[int, int] = field(default_factory=dict)
     _waiting: dict[int, dict[str, list[Waiting]]] = field(default_factory=dict)

@@ -6,10 +6,9 @@ alerts, ledger --> Book --> one Projection per Alertmanager
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any
 
 import structlog
 
@@ -19,7 +18,7 @@ from stream.notify import ledger
 from stream.notify.book import Book
 from stream.notify.counts import Counts
 from stream.notify.dispatch import LEDGER, Dispatcher
-from stream.notify.ports import Feed, Journal, Member, Row
+from stream.notify.ports import Feed, Journal, Member, Record, Row
 from stream.notify.projection import Projection
 
 __all__ = ["ALERTS", "Notifier"]
@@ -98,7 +97,7 @@ class Notifier:
             async with asyncio.timeout(self._stop_limit_s):
                 await asyncio.gather(*(each.at_rest() for each in self._dispatchers))
 
-    async def _later(self, run: Any) -> None:
+    async def _later(self, run: Callable[[], Awaitable[None]]) -> None:
         await self._caught_up.wait()
         await run()
 
@@ -111,7 +110,7 @@ class Notifier:
                 self._counts.ready = True
                 log.info("alerts read to their end", open=len(self._book))
 
-    async def _take(self, records: Any) -> None:
+    async def _take(self, records: Mapping[str, Iterable[Record]]) -> None:
         for record in records.get(LEDGER, ()):
             if not ledger.read_row(self._outboxes, record.partition, record.key or b"", record.value):
                 self._unreadable(record)
@@ -121,7 +120,7 @@ class Notifier:
         if gone:
             await self._journal.write(LEDGER, gone)
 
-    def _alert(self, record: Any) -> Iterable[Row]:
+    def _alert(self, record: Record) -> Iterable[Row]:
         """Take one record; rows of the ledger that it makes."""
         if record.value is None:
             return self._deleted(record.partition, record.key or b"")
@@ -142,7 +141,7 @@ class Notifier:
             if outbox.forget(partition, dedup_key):
                 yield (partition, *ledger.forget_row(name, dedup_key), ())
 
-    def _unreadable(self, record: Any) -> None:
+    def _unreadable(self, record: Record) -> None:
         self._counts.unreadable[record.topic] += 1
         log.error(
             "a record cannot be read and is left out",
@@ -175,9 +174,10 @@ class Notifier:
             await self._begin(number)
             self._allow(self._allowed | {number})
 
-    async def _reach(self, ends: Any) -> None:
+    async def _reach(self, ends: Mapping[int, int]) -> None:
         """Until we know what whoever owned them told until now."""
-        while any(self._feed.positions[LEDGER, number] < end for number, end in ends.items()):
+        at = self._feed.positions
+        while any(at[LEDGER, n] < end for n, end in ends.items()):  # noqa: ASYNC110 - moves page by page
             await asyncio.sleep(LOOK_S / 2)
 
     async def _begin(self, number: int) -> None:

@@ -22,6 +22,7 @@ __all__ = ["Projection", "Timing"]
 
 log = structlog.get_logger(__name__)
 
+PATIENT = Backoff(first_ms=500, cap_ms=30_000)
 BATCH = 500
 """Alerts in one request."""
 
@@ -40,7 +41,7 @@ class Timing:
     repost_s: float
     resolve_s: float
     look_s: float = 0.5
-    backoff: Backoff = Backoff(first_ms=500, cap_ms=30_000)
+    backoff: Backoff = PATIENT
 
 
 class Projection:
@@ -79,7 +80,8 @@ class Projection:
     async def run(self) -> None:
         """Show the book again and again; failures are waited out, never raised."""
         while True:
-            await asyncio.sleep(await self.turn())
+            again_s = await self.turn()
+            await asyncio.sleep(again_s)
 
     async def turn(self) -> float:
         """Show what must be shown now.

@@ -15,7 +15,7 @@ KEY_FILE = "customer-ref.key"
 
 
 def customer_ref(key: bytes, customer_id: str) -> str:
-    """16 hex digits of HMAC-SHA256: two of a million customers share one with a chance of 3 in 100 million."""
+    """16 hex digits of HMAC-SHA256: of a million customers two share one once in 40 million keys."""
     return hmac.new(key, customer_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 

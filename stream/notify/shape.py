@@ -1,7 +1,7 @@
 """An alert as Alertmanager has it: labels that are its identity, annotations that say the rest.
 
-Labels are `alertname`, `severity`, `rule`, `tier`, `team`, `customer_ref` and no other. The customer's id is in
-neither, unless it is asked for: then in one annotation.
+Labels are `alertname`, `severity`, `rule`, `tier`, `team`, `customer_ref` and no other. The customer's id is
+in neither, unless it is asked for: then in one annotation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +25,8 @@ class Shape:
     """Makes labels and annotations.
 
     Args:
-        rules: whose owners are the teams: an alert's own owner changes when people assign it, and a label that
-            changes is another alert.
+        rules: whose owners are the teams: an alert's own owner changes when people assign it, and a label
+            that changes is another alert.
         key: of the customers' references.
         language: of the texts.
         with_id: whether the customer's id is among the annotations.

@@ -79,7 +79,7 @@ async def test_every_server_is_shown_everything_and_a_restart_brings_it_back(
 async def test_nothing_is_lost_while_the_server_is_away(
     settings: Settings, log: Path, server: AlertmanagerProcess
 ) -> None:
-    """What opened and what resolved meanwhile is both known once it is back; it is asked less and less often."""
+    """What opened and what resolved meanwhile is known once it is back."""
     await publish(settings, [alert("stays"), alert("leaves")])
     with notifier(settings, log, alertmanager_urls=[server.url]) as process:
         await asyncio.to_thread(until, lambda: len(server.alerts()) == 2)
@@ -108,7 +108,7 @@ async def test_a_snooze_is_one_silence_that_survives_restarts_and_ends_early(
 ) -> None:
     """Made once by the person's name, found again by the next process, expired when the snooze is over."""
     until_then = datetime.now(UTC) + timedelta(hours=2)
-    snoozed = {"state": "snoozed", "transition": "snoozed", "seq": 2, "opened_at": at(60)}
+    snoozed: dict[str, Any] = {"state": "snoozed", "transition": "snoozed", "seq": 2, "opened_at": at(60)}
     snooze = Snoozed(until_then, "ana", "asked us to wait")
     await publish(settings, [alert(opened_at=at(60)), alert(snooze=snooze, **snoozed)])
     theirs = {
@@ -141,7 +141,13 @@ async def test_nobody_is_told_of_shadow_rules_held_back_alerts_and_history(
 ) -> None:
     """Only what is open now, of rules that count; what cannot be read is counted and left out."""
     old = at(86_400)
-    ended = {"seq": 2, "state": "resolved", "transition": "resolved", "opened_at": old, "resolved_at": old}
+    ended: dict[str, Any] = {
+        "seq": 2,
+        "state": "resolved",
+        "transition": "resolved",
+        "opened_at": old,
+        "resolved_at": old,
+    }
     silent = [
         alert("shadow", mode="shadow"),
         alert("held", state="suppressed", transition="suppressed", opened_at=None, suppressed_by="budget"),

@@ -37,7 +37,7 @@ async def test_each_transition_is_told_once_whatever_restarts(
 ) -> None:
     """A first start tells what is open and no history; the next starts tell only what is new, in order."""
     old = at(86_400)
-    ended = {"seq": 2, "state": "resolved", "transition": "resolved", "opened_at": old, "resolved_at": old}
+    ended: dict[str, Any] = {"seq": 2, "state": "resolved", "opened_at": old, "resolved_at": old}
     await publish(settings, [alert("past"), alert("past", **ended), alert("open"), alert("open", seq=2)])
     with Receiver() as receiver:
         for _ in range(2):
@@ -127,6 +127,7 @@ async def test_of_a_deleted_alert_the_ledger_forgets_too(settings: Settings, log
         (number,) = [each.partition for each in await read_topic(settings, "alerts")]
         async with open_feed(settings, "alerts") as feed:
             await feed.send(b"gone|trust_low", None, partition=number)
+        rows: list[Any] = []
         for _ in range(100):
             rows = [each for each in await read_topic(settings, "notify-ledger") if b"gone" in each.key]
             if rows and rows[-1].value is None:
