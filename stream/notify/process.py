@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 ALERTS = "alerts"
 LOOK_S = 0.2
 COUNT_S = 1.0
+SLICE = 100
 
 
 class Notifier:
@@ -115,8 +116,10 @@ class Notifier:
             if not ledger.read_row(self._outboxes, record.partition, record.key or b"", record.value):
                 self._unreadable(record)
         gone: list[Row] = []
-        for record in records.get(ALERTS, ()):
+        for number, record in enumerate(records.get(ALERTS, ()), start=1):
             gone.extend(self._alert(record))
+            if number % SLICE == 0:
+                await asyncio.sleep(0)  # texts take time, and others have their turn
         if gone:
             await self._journal.write(LEDGER, gone)
 

@@ -27,9 +27,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def find() -> str | None:
+    """Alertmanager's program, if there is one."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
 def binary() -> str:
     """Alertmanager's program; skips aloud where there is none."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = find()
     if found is None:
         pytest.skip("no `alertmanager` on PATH (Debian: apt-get install prometheus-alertmanager)")
     return found
@@ -84,6 +89,12 @@ class AlertmanagerProcess:
                 assert self._process.poll() is None, (self._directory / "log").read_text()
                 time.sleep(0.05)
         raise AssertionError((self._directory / "log").read_text())
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         """End it; active alerts are forgotten, silences are kept."""
