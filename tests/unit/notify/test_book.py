@@ -115,4 +115,3 @@ def test_a_change_of_what_is_snoozed_has_its_version(book: Book) -> None:
     assert book.snoozes < book.version
     book.take(0, alert("a", seq=3), NOW)
     assert book.snoozes == book.version
-

@@ -37,7 +37,7 @@ def rules() -> Rules:
 
 
 def test_labels_are_the_six_and_the_team_is_the_rules(rules: Rules) -> None:
-    """Whoever the alert is assigned to; above the rule's severity its second owner; no team without the rule."""
+    """Whoever has the alert; above the rule's severity its second owner; no team without the rule."""
     shape = Shape(rules, KEY, ENGLISH, with_id=False)
     labels = shape.labels(alert(owner="ana"))
     assert labels == {
