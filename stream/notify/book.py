@@ -43,6 +43,9 @@ class Entry:
 class Book:
     """Fed in the order of the log.
 
+    As long as it is not `live` the log is being read again: then an end is taken to have been seen when it
+    happened, so that history is not shown.
+
     Args:
         label: an alert's labels, a pure function of it.
         annotate: its annotations.
@@ -52,6 +55,7 @@ class Book:
     def __init__(
         self, label: Callable[[AlertV1], Labels], annotate: Callable[[AlertV1], Labels], keep_ms: int
     ) -> None:
+        self.live = False
         self.version = 1
         self.snoozes = 1  # the version that last changed what is snoozed
         self._label, self._annotate, self._keep_ms = label, annotate, keep_ms
@@ -84,14 +88,16 @@ class Book:
         if alert.snooze or (before and before.alert.snooze):
             self.snoozes = self.version + 1
         if not is_shown(alert):
-            self._close(partition, alert, now_ms)
+            ended_ms = to_ms(alert.resolved_at or alert.state_since)
+            self._close(partition, alert, min(ended_ms, now_ms), now_ms)
             return True
         assert alert.opened_at is not None
         labels = self._label(alert)
         if before and before.alert.episode == alert.episode and before.alert.severity == alert.severity:
             labels = before.labels  # a tier that changed meanwhile would be another alert
         elif before and before.labels != labels:
-            self._close(partition, before.alert, now_ms)
+            risen_ms = now_ms if self.live else min(to_ms(alert.state_since), now_ms)
+            self._close(partition, before.alert, risen_ms, now_ms)
         self.version += 1
         self._over.pop(frozenset(labels.items()), None)  # it is back
         starts_ms = to_ms(alert.opened_at)
@@ -121,14 +127,13 @@ class Book:
         both = (*self._over.values(), *self._open.values())
         return [each for each in both if each.version > since]
 
-    def _close(self, partition: int, alert: AlertV1, now_ms: int) -> None:
+    def _close(self, partition: int, alert: AlertV1, ended_ms: int, now_ms: int) -> None:
         """Whatever is shown under the key is over; or it is long so, and was open when we did not look."""
         entry = self._open.pop(alert.dedup_key, None)
-        ended_ms = to_ms(alert.resolved_at or alert.state_since) if alert.state in OVER else now_ms
         if entry is not None:
             entry.annotations, entry.alert = self._annotate(alert), alert
-            self._end(entry, min(ended_ms, now_ms), now_ms)
-        elif _was_shown(alert) and alert.opened_at and 0 <= now_ms - ended_ms <= self._keep_ms:
+            self._end(entry, ended_ms, now_ms if self.live else ended_ms)
+        elif _was_shown(alert) and alert.opened_at and now_ms - ended_ms <= self._keep_ms:
             starts_ms = to_ms(alert.opened_at)
             said = self._annotate(alert)
             late = Entry(self._label(alert), said, starts_ms, None, None, 0, alert, partition)

@@ -107,6 +107,7 @@ class Notifier:
             await self._take(page.records)
             self._counts.lag_records = dict(page.left)
             if not self._caught_up.is_set() and not any(page.left.values()):
+                self._book.live = True
                 self._caught_up.set()
                 self._counts.ready = True
                 log.info("alerts read to their end", open=len(self._book))

@@ -123,12 +123,12 @@ async def test_a_snooze_is_one_silence_that_survives_restarts_and_ends_early(
         with notifier(settings, log, alertmanager_urls=[server.url], **SOON) as process:
             await asyncio.to_thread(until, lambda: len(server.silences()) == 2)
             await asyncio.to_thread(process.wait_metric, 'kizuna_notifications_total{outcome="delivered"', 3)
+            (shown,) = server.alerts()
+            assert shown["status"]["state"] == "suppressed"
             assert await asyncio.to_thread(process.stop) == 0
         (ours,) = [each for each in server.silences() if each["createdBy"] == "ana"]
         assert ours["comment"].startswith("asked us to wait (kizuna ")
         assert datetime.fromisoformat(ours["endsAt"]) - until_then < timedelta(seconds=1)
-        (shown,) = server.alerts()
-        assert shown["status"]["state"] == "suppressed"
     with notifier(settings, log, alertmanager_urls=[server.url]) as process:
         await publish(settings, [alert(seq=3, transition="snooze_over", opened_at=at(60))])
         await asyncio.to_thread(until, lambda: [each["createdBy"] for each in server.silences()] == ["ben"])

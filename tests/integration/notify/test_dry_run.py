@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,14 +58,21 @@ async def test_a_dry_run_prints_a_line_for_each_and_sends_nothing(
     assert await read_topic(settings, "notify-ledger") == []
 
 
-async def test_nobody_to_tell_is_wrong_use(kizuna: Answer) -> None:
-    """With the way on; so is an address that is none."""
-    code, _, said = await asyncio.to_thread(kizuna, "--metrics-port", "0")
-    assert code == 2
-    assert "--alertmanager http://" in said
-    code, _, said = await asyncio.to_thread(kizuna, "--alertmanager", "localhost", "--metrics-port", "0")
-    assert code == 2
-    assert "alertmanager_urls" in said
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        ({}, "--alertmanager http://"),
+        ({"alertmanager_urls": ["localhost"]}, "alertmanager_urls"),
+        ({"webhooks": [{"name": "crm", "url": "http://127.0.0.1:9/", "secret_file": "missing"}]}, "missing"),
+    ],
+)
+async def test_what_cannot_be_told_is_wrong_use(
+    settings: Settings, log: Path, extra: dict[str, Any], named: str
+) -> None:
+    """Nobody, an address that is none, a secret that is not there: exit code 2, and which it is."""
+    with notifier(settings, log, **extra) as process:
+        assert await asyncio.to_thread(process.exit_code) == 2
+    assert named in process.said
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

@@ -22,7 +22,9 @@ def book() -> Book:
     def label(each: AlertV1) -> dict[str, str]:
         return {"who": each.customer_id, "severity": each.severity, "tier": each.tier or ""}
 
-    return Book(label, lambda each: {"owner": each.owner or ""}, KEEP)
+    made = Book(label, lambda each: {"owner": each.owner or ""}, KEEP)
+    made.live = True
+    return made
 
 
 def shown(book: Book, now_ms: int = NOW) -> list[tuple[str, str, bool]]:
@@ -65,6 +67,20 @@ def test_an_end_that_nobody_watched_is_shown_while_it_is_fresh(book: Book) -> No
     book.take(0, alert("never", seq=2, resolve_reason="never_opened", **OVER), NOW)
     book.take(0, alert("shadow", seq=2, mode="shadow", **OVER), NOW)
     assert [e.labels["who"] for e in book.shown(NOW + KEEP)] == ["c-1"]
+
+
+def test_history_is_not_shown(book: Book) -> None:
+    """Reading the log again, what was over long ago was seen then, and a fresh end is still shown."""
+    book.live = False
+    long_after = NOW + 10 * KEEP
+    book.take(0, alert("old"), long_after)
+    book.take(0, alert("old", seq=2, **OVER), long_after)
+    book.take(0, alert("risen"), long_after)
+    book.take(0, alert("risen", seq=2, severity="critical", state_since=NOON), long_after)
+    assert shown(book, long_after) == [("critical", "gold", False)]
+    book.take(0, alert("fresh"), NOW)
+    book.take(0, alert("fresh", seq=2, **OVER), NOW)
+    assert ("warning", "gold", True) in shown(book, NOW + KEEP)
 
 
 def test_what_comes_back_is_not_over(book: Book) -> None:

@@ -67,7 +67,7 @@ def test_silences_of_people_are_never_touched() -> None:
 def test_after_the_plan_there_is_nothing_left_to_do(
     now: dict[str, int], before: dict[str, int], twice: list[str]
 ) -> None:
-    """From any silences to any snoozes, doubles included: one silence for each that is not over, and no other."""
+    """From any silences, doubles too, to any snoozes: one for each that is not over, and no other."""
     there: dict[str, Silence] = {}
     for number, (customer, minutes) in enumerate([*before.items(), *((each, 30) for each in twice)]):
         (body,) = plan([(snoozed(customer, minutes), customer)], [], NOW).make
