@@ -1,6 +1,6 @@
 """Topics as they grow, read committed: for those who watch."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,7 @@ class Follower:
         self._ends: dict[TopicPartition, int] = {}
         self._reader: Any = None
 
-    async def pages(self) -> AsyncIterator[Followed]:
+    async def pages(self) -> AsyncGenerator[Followed, None]:
         """Without end; a page without records when nothing came for a while. Kafka's absence is waited out.
 
         Raises:

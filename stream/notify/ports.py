@@ -1,6 +1,6 @@
 """What this room needs of Kafka, in its own words: the engine has it, `bootstrap` brings them together."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 __all__ = ["Feed", "Followed", "Journal", "Member", "Record", "Row"]
@@ -41,7 +41,7 @@ class Feed(Protocol):
         """Next offset to be read, by topic and partition."""
         ...
 
-    def pages(self) -> AsyncIterator[Followed]:
+    def pages(self) -> AsyncGenerator[Followed, None]:
         """What comes, without end; now and then a page without records."""
         ...
 

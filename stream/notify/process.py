@@ -7,7 +7,7 @@ alerts, ledger --> Book --> one Projection per Alertmanager
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from time import monotonic
 
 import structlog
@@ -86,10 +86,11 @@ class Notifier:
 
     async def catch_up(self) -> None:
         """Read to the end as of now, and no further: for those who only look."""
-        async for page in self._feed.pages():
-            await self._take(page.records)
-            if not any(page.left.values()):
-                return
+        async with aclosing(self._feed.pages()) as pages:
+            async for page in pages:
+                await self._take(page.records)
+                if not any(page.left.values()):
+                    return
 
     async def lost(self) -> None:
         """Nothing is ours any more: what is being sent is settled first, within the limit of a stop."""
@@ -103,14 +104,14 @@ class Notifier:
         await run()
 
     async def _read(self) -> None:
-        async for page in self._feed.pages():
-            await self._take(page.records)
-            self._counts.lag_records = dict(page.left)
-            if not self._caught_up.is_set() and not any(page.left.values()):
-                self._book.live = True
-                self._caught_up.set()
-                self._counts.ready = True
-                log.info("alerts read to their end", open=len(self._book))
+        async with aclosing(self._feed.pages()) as pages:
+            async for page in pages:
+                await self._take(page.records)
+                self._counts.lag_records = dict(page.left)
+                if not self._caught_up.is_set() and not any(page.left.values()):
+                    self._book.live = self._counts.ready = True
+                    self._caught_up.set()
+                    log.info("alerts read to their end", open=len(self._book))
 
     async def _take(self, records: Mapping[str, Iterable[Record]]) -> None:
         for record in records.get(LEDGER, ()):
