@@ -106,6 +106,8 @@ def test_webhooks_are_tables_of_the_file_and_a_list_in_the_variable(
     file.write_text(table.format("crm") * 2, encoding="utf-8")
     with pytest.raises(ConfigError, match="same name"):
         load()
+
+
 def test_a_command_key_is_read_without_the_white_space_around_it(in_empty_directory: Path) -> None:
     """As an editor or `openssl rand -hex 32` leaves it; no setting, no key."""
     path = in_empty_directory / "key"
