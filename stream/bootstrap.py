@@ -3,28 +3,41 @@
 import asyncio
 import gc
 import logging
+import signal
 import sys
+from collections.abc import Sequence
+from random import Random
 
+import aiohttp
 import structlog
 import uvloop
 
 from stream import __version__
+from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.app import create_app
 from stream.engine.contract import Pipeline as AnyPipeline
+from stream.engine.follow import Follower
+from stream.engine.journal import open_journal
 from stream.engine.repeats import Repeats
+from stream.engine.share import Share
 from stream.engine.status import StatusServer
-from stream.engine.topics import check_topics
-from stream.engine.worker import Worker
+from stream.engine.topics import NOTIFY, check_topics
+from stream.engine.worker import EXIT_INTERRUPTED, Worker
 from stream.metrics import Metrics
+from stream.notify.assemble import assemble
+from stream.notify.counts import Counts
+from stream.notify.dispatch import LEDGER
+from stream.notify.preview import Preview, preview
+from stream.notify.process import ALERTS
 
-__all__ = ["configure_logging", "create_pipeline", "run_worker"]
+__all__ = ["configure_logging", "create_pipeline", "preview_notify", "run_notify", "run_worker"]
 
 log = structlog.get_logger(__name__)
 
 GC_THRESHOLDS = (200_000, 10, 10)
 
-QUIET = ("aiokafka", "faust", "mode", "asyncio")
+QUIET = ("aiokafka", "apprise", "asyncio", "faust", "mode", "urllib3")
 """Libraries whose warnings are worth a line and whose progress is not."""
 
 
@@ -93,12 +106,12 @@ def configure_logging(settings: Settings) -> None:
     )
 
 
-def _check_topics(settings: Settings) -> None:
+def _check_topics(settings: Settings, only: Sequence[str] = ()) -> None:
     """Check, and let the error's one sentence be all that is said of an absent Kafka."""
     library = logging.getLogger("aiokafka")
     library.setLevel(logging.CRITICAL)
     try:
-        check_topics(settings)
+        check_topics(settings, only)
     finally:
         library.setLevel(logging.WARNING)
 
@@ -148,3 +161,60 @@ def run_worker(settings: Settings, pipeline: AnyPipeline | None = None) -> int:
         return Worker(app, loop=loop, stop_limit_s=settings.stop_limit_s).run()
     finally:
         status.stop()
+
+
+def run_notify(settings: Settings) -> int:
+    """Tell people of alerts until stopped.
+
+    Args:
+        settings: of the process.
+
+    Returns:
+        exit code: 0 after SIGTERM, 130 after SIGINT.
+
+    Raises:
+        KizunaError: it could not start, or Kafka holds what cannot be read.
+    """
+    configure_logging(settings)
+    _check_topics(settings, NOTIFY)
+    counts = Counts(__version__)
+    status = StatusServer(counts, settings.metrics_host, settings.notify_port, "notify_port")
+    status.start()
+    try:
+        log.info(
+            "notify starts",
+            version=__version__,
+            bootstrap=settings.bootstrap,
+            status=f"http://{settings.metrics_host}:{status.port}",
+        )
+        return uvloop.run(_notify(settings, counts))
+    finally:
+        status.stop()
+
+
+async def _notify(settings: Settings, counts: Counts) -> int:
+    stop = asyncio.Event()
+    ended_by: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        log.info("stopping", signal=number.name)
+        ended_by.append(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
+    feed = Follower(settings, (LEDGER, ALERTS))
+    async with open_journal(settings) as journal, aiohttp.ClientSession() as session:
+        notifier = assemble(settings, session, feed, journal, counts, clock=now_ms, chance=Random())
+        await notifier.run(Share(settings, ALERTS, "notify", notifier.lost), stop)
+    log.info("notify stopped")
+    return EXIT_INTERRUPTED if ended_by[:1] == [signal.SIGINT] else 0
+
+
+async def preview_notify(settings: Settings) -> list[Preview]:
+    """What `run_notify` would send now, and nothing is sent.
+
+    Raises:
+        KizunaError: Kafka cannot be read, or a setting cannot be used.
+    """
+    return await preview(settings, Follower(settings, (LEDGER, ALERTS)), now_ms())

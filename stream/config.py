@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,13 +18,25 @@ from pydantic_settings import (
 
 from stream.errors import ConfigError
 
-__all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "Settings", "load"]
+__all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "Settings", "WebhookSettings", "load"]
 
 CONFIG_FILE = "kizuna.toml"
 CONFIG_VARIABLE = "KIZUNA_CONFIG"
 """Names another file than `./kizuna.toml`."""
 LEAST_KEY_BYTES = 16
 """Of a secret: shorter ones can be guessed."""
+
+
+class WebhookSettings(BaseModel):
+    """One `[[webhooks]]` of the file, or one object of the list in `KIZUNA_WEBHOOKS`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9_-]{1,40}$", description="Stable: the ledger is kept under it.")
+    url: str = Field(min_length=1, description="Where notifications are posted.", repr=False)
+    secret_file: Path = Field(description="Secrets for the signature (`whsec_...`), one a line.")
+    per_s: float = Field(10.0, gt=0, description="Notifications per second in the long run.")
+    burst: int = Field(50, ge=1, description="Notifications at once.")
 
 
 class Settings(BaseSettings):
@@ -107,6 +119,30 @@ class Settings(BaseSettings):
         None, description="Holds the secret that commands are signed with; unset: unsigned ones are taken."
     )
 
+    # Who is told of alerts
+    alertmanager_urls: tuple[str, ...] = Field((), description="Every one of them is shown all alerts.")
+    alertmanager_resolve_s: float = Field(
+        300.0, ge=1, le=86_400, description="An alert that is not shown again for so long is over."
+    )
+    alertmanager_repost_s: float | None = Field(
+        None, ge=0.2, le=28_800, description="All alerts are shown again so often; a third of it if unset."
+    )
+    webhooks: tuple[WebhookSettings, ...] = Field((), description="Receivers of signed webhooks.")
+    apprise_file: Path | None = Field(
+        None, description="File with Apprise URLs, one a line: mail, chat and other services."
+    )
+    notify_tries: int = Field(
+        20, ge=1, le=1000, description="Failed tries after which a notification is given up."
+    )
+    notify_language: Literal["en", "ja"] = Field("en", description="Of the texts in notifications.")
+    notify_customer_id: bool = Field(
+        False, description="Put the customer's id into an annotation for Alertmanager."
+    )
+    customer_ref_key: Path | None = Field(
+        None, description="File with the key of customers' references; made in data_dir if unset."
+    )
+    notify_port: int = Field(9109, ge=0, le=65_535, description="Like metrics_port, of `kizuna notify`.")
+
     # This process
     data_dir: Path = Field(Path(".kizuna"), description="Files of the local Kafka and of readers.")
     kafka_heap: str = Field("1g", description="Java's heap of the local Kafka.")
@@ -117,6 +153,13 @@ class Settings(BaseSettings):
     metrics_port: int = Field(9108, ge=0, le=65_535, description="0: any free port, named in the log.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of a log line.")
+
+    @field_validator("webhooks")
+    @classmethod
+    def _different(cls, value: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:
+        if len({each.name for each in value}) < len(value):
+            raise ValueError("two webhooks have the same name")
+        return value
 
     @field_validator("bootstrap")
     @classmethod

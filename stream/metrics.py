@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["METRICS", "Declaration", "Histogram", "KizunaCollector", "Metrics"]
+__all__ = ["METRICS", "Declaration", "Exposed", "Histogram", "KizunaCollector", "Metrics"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,8 @@ class Counted(Protocol):
 class Metrics:
     """The numbers of one worker. Labelled ones are counters by label tuple (or by the only label)."""
 
+    declared = METRICS
+
     def __init__(self, version: str, model_version: str) -> None:
         self.events: Counter[tuple[str, str]] = Counter()
         self.scores = 0
@@ -229,15 +231,27 @@ class Metrics:
         self.transactions.observe(np.array([seconds]))
 
 
+class Exposed(Protocol):
+    """The numbers of a process: `declared` names each, and in which attribute it is kept."""
+
+    ready: bool
+    loop_seen_s: float
+
+    @property
+    def declared(self) -> tuple[Declaration, ...]:
+        """What is exposed, in this order."""
+        ...
+
+
 class KizunaCollector(Collector):
     """The declared metrics, as Prometheus reads them."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Exposed) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
         """One family per declaration, in their order."""
-        for declared in METRICS:
+        for declared in self._metrics.declared:
             yield _family(declared, getattr(self._metrics, declared.field))
 
 

@@ -55,6 +55,7 @@ COMMANDS = (
     Command("kafka", "Start, stop and look at the local Kafka."),
     Command("topics", "Create and check the declared topics."),
     Command("worker", "Score interactions as they arrive."),
+    Command("notify", "Tell people of alerts: Alertmanager, webhooks."),
     Command("import", "Make interactions of CSV files, as a mapping says."),
     Command("generate", "Write interactions of invented customers, and who of them left."),
     Command("send", "Send a file of interactions to Kafka."),

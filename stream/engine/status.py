@@ -1,7 +1,7 @@
 """/metrics, /livez and /readyz, from a thread of their own: they answer while the event loop is stuck.
 
-/livez: 200 while the event loop turns. /readyz: 200 when every owned partition processes and the group is at
-rest.
+/livez: 200 while the event loop turns. /readyz: 200 when the process says that it is: a worker, when every
+owned partition processes and the group is at rest.
 """
 
 import threading
@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from stream.errors import ConfigError
-from stream.metrics import KizunaCollector, Metrics
+from stream.metrics import Exposed, KizunaCollector
 
 __all__ = ["StatusServer"]
 
@@ -20,19 +20,20 @@ ALIVE_WITHIN_S = 30.0
 
 
 class StatusServer:
-    """Serves one worker's status.
+    """Serves one process's status.
 
     Args:
         metrics: what to show.
         host: where to listen; loopback unless told otherwise.
         port: 0 takes a free one, see `port`.
+        setting: that the port came from, for the error.
     """
 
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+    def __init__(self, metrics: Exposed, host: str, port: int, setting: str = "metrics_port") -> None:
         self._metrics = metrics
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(KizunaCollector(metrics))
-        self._address = (host, port)
+        self._address, self._setting = (host, port), setting
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -71,7 +72,7 @@ class StatusServer:
         except OSError as error:
             raise ConfigError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}",
-                hint="choose another with --metrics-port or KIZUNA_METRICS_PORT (0: any free port)",
+                hint=f"choose another with --metrics-port or KIZUNA_{self._setting.upper()} (0: any)",
             ) from error
         threading.Thread(target=self._server.serve_forever, args=(0.1,), name="status", daemon=True).start()
 
@@ -90,7 +91,7 @@ class StatusServer:
         if path == "/livez":
             return _verdict(monotonic() - metrics.loop_seen_s < ALIVE_WITHIN_S, "alive", "event loop stuck")
         if path == "/readyz":
-            return _verdict(metrics.ready, "ready", "partitions not ready")
+            return _verdict(metrics.ready, "ready", "not ready")
         return 404, "text/plain; charset=utf-8", b"here: /metrics /livez /readyz\n"
 
 

@@ -6,7 +6,7 @@ refuses a dead letter. How a source is kept is its writer's business: only its p
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from stream.errors import BrokerError
 __all__ = [
     "CHANGELOG",
     "COMMANDS",
+    "NOTIFY",
     "SIDE_TOPICS",
     "Declared",
     "TopicNames",
@@ -37,8 +38,11 @@ CHANGELOG = "customers-changelog"
 
 COMMANDS = "alert-commands"
 
-SIDE_TOPICS = frozenset({"privacy-commands", "segments"})
-"""Declared and created, but not yet read or written by the worker: a cluster without them is good enough."""
+NOTIFY = ("alerts", "notify-ledger", "notify-dead-letters")
+"""All that `kizuna notify` needs."""
+
+SIDE_TOPICS = frozenset({"privacy-commands", "segments", *NOTIFY[1:]})
+"""Declared and created, but not read or written by the worker: a cluster without them is good enough."""
 
 CHECKED_CONFIG = ("cleanup.policy", "max.message.bytes")
 
@@ -160,13 +164,17 @@ def delete_topics(settings: Settings) -> list[str]:
     return asyncio.run(_within(settings, _delete(settings)))
 
 
-def check_topics(settings: Settings) -> None:
+def check_topics(settings: Settings, only: Sequence[str] = ()) -> None:
     """Promise that a worker can start on these topics.
+
+    Args:
+        settings: where, and how topics are called.
+        only: registry names of what another process needs instead of all that a worker does.
 
     Raises:
         BrokerError: unreachable in bounded time; or the list of what is missing or not as declared.
     """
-    asyncio.run(_within(settings, _check(settings)))
+    asyncio.run(_within(settings, _check(settings, only)))
 
 
 def has_topic(settings: Settings, name: str) -> bool:
@@ -271,9 +279,10 @@ async def _described(admin: Any, names: list[str]) -> dict[str, int]:
     return {row["topic"]: len(row["partitions"]) for row in rows if row["error_code"] == 0}
 
 
-async def _check(settings: Settings) -> None:
+async def _check(settings: Settings, only: Sequence[str]) -> None:
+    names = {settings.topic(name) for name in only}
     async with _admin(settings) as admin:
-        wanted = [topic for topic in declared(settings) if topic.needed]
+        wanted = [t for t in declared(settings) if (t.name in names if names else t.needed)]
         described = await _described(admin, [topic.name for topic in wanted])
         missing = [topic.name for topic in wanted if topic.name not in described]
         if missing:

@@ -16,7 +16,7 @@ import structlog
 
 from stream.engine.app import KizunaApp
 
-__all__ = ["Worker"]
+__all__ = ["EXIT_INTERRUPTED", "Worker"]
 
 log = structlog.get_logger(__name__)
 

@@ -39,7 +39,7 @@ def test_topics_are_the_ones_that_the_rooms_rely_on() -> None:
     """A renamed topic is a change for everybody: it shows here first."""
     assert set(TOPICS) == {
         "interactions", "customers-changelog", "scores", "alerts", "alert-log", "alert-commands",
-        "privacy-commands", "segments", "dead-letters",
+        "privacy-commands", "segments", "dead-letters", "notify-ledger", "notify-dead-letters",
     }  # fmt: skip
 
 

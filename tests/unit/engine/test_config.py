@@ -89,6 +89,25 @@ def test_the_prefix_is_for_topics_and_the_application_id_for_the_changelog() -> 
     assert settings.topic("customers-changelog") == "eu-customers-changelog"
 
 
+def test_webhooks_are_tables_of_the_file_and_a_list_in_the_variable(
+    in_empty_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same fields in both; two of one name are refused, since the ledger is kept by name."""
+    table = '[[webhooks]]\nname = "{}"\nurl = "https://example.com"\nsecret_file = "secret"\n'
+    file = in_empty_directory / "kizuna.toml"
+    file.write_text(table.format("crm") + table.format("desk"), encoding="utf-8")
+    of_file = load().webhooks
+    assert [each.name for each in of_file] == ["crm", "desk"]
+    assert "example.com" not in repr(of_file)
+    spelt = '[{"name": "crm", "url": "https://example.com", "secret_file": "secret"}]'
+    monkeypatch.setenv("KIZUNA_WEBHOOKS", spelt)
+    assert load().webhooks == of_file[:1]
+    monkeypatch.delenv("KIZUNA_WEBHOOKS")
+    file.write_text(table.format("crm") * 2, encoding="utf-8")
+    with pytest.raises(ConfigError, match="same name"):
+        load()
+
+
 def test_a_command_key_is_read_without_the_white_space_around_it(in_empty_directory: Path) -> None:
     """As an editor or `openssl rand -hex 32` leaves it; no setting, no key."""
     path = in_empty_directory / "key"

@@ -1,0 +1,75 @@
+"""`kizuna notify`: tell people of alerts, until stopped."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.codec import encode
+
+__all__ = ["notify"]
+
+
+def notify(
+    alertmanager: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of an Alertmanager, http://host:9093; may be given several times."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be sent now, a line each; send nothing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --dry-run: each line is a JSON object.")] = False,
+    bootstrap: Annotated[
+        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
+    ] = None,
+    app_id: Annotated[str | None, typer.Option(help="The group is called after it.")] = None,
+    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic's name.")] = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of every customer topic.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Alert rules (TOML): whose owners are the teams.")
+    ] = None,
+    language: Annotated[str | None, typer.Option("--lang", help="Of the texts: en or ja.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Whose local Kafka is meant.", show_default=".kizuna")
+    ] = None,
+    metrics_host: Annotated[str | None, typer.Option(help="Where /metrics, /livez, /readyz listen.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="0: any free port.", show_default="9109")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
+) -> None:
+    """Tell people of alerts as they open, escalate and resolve. Stop with Ctrl-C or SIGTERM.
+
+    Alertmanager is shown every open alert again and again, and routes it on to mail, chat or a pager. A
+    snoozed alert is a silence there. Webhooks, named in kizuna.toml, are told of each transition once.
+
+    Never told of: rules in shadow mode, alerts that are held back. Nothing is lost while a receiver is away.
+
+    Example: kizuna notify --alertmanager http://127.0.0.1:9093
+    Example: kizuna notify --dry-run
+    """
+    from stream.cli import output
+    from stream.cli.where import reachable
+    from stream.config import load
+
+    named = load(
+        alertmanager_urls=tuple(alertmanager) if alertmanager else None,
+        bootstrap=bootstrap,
+        app_id=app_id,
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        rules=rules,
+        notify_language=language,
+        data_dir=data_dir,
+        metrics_host=metrics_host,
+        notify_port=metrics_port,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    with reachable(named) as settings:
+        from stream.bootstrap import preview_notify, run_notify  # Faust: seconds, after what fails fast
+
+        if not dry_run:
+            raise typer.Exit(run_notify(settings))
+        for line in asyncio.run(preview_notify(settings)):
+            output.say(encode(line).decode() if json else str(line))

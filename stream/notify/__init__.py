@@ -1,0 +1,1 @@
+"""From the topic of alerts to the systems that tell people; see README.md."""

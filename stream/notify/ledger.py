@@ -1,0 +1,88 @@
+"""The ledger's rows: what each sink was told, so that a restart or another process does not tell it again.
+
+Key `sink|dedup_key`: up to which `seq`. Key `sink|`: the sink's baseline in this partition. A row lies in the
+partition of its alert. Rows of deleted alerts are deleted too: their keys name customers.
+"""
+
+import msgspec
+
+from stream.notify.outbox import Outbox, Settled
+from stream.notify.told import Mark
+
+__all__ = ["baseline_row", "forget_row", "letter", "mark_row", "read_row"]
+
+
+class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Value of a row; `cause` says why it was never told."""
+
+    seq: int
+    episode: int
+    severity: str
+    cause: str | None = None
+
+
+class _Baseline(msgspec.Struct, frozen=True):
+    baseline: int
+
+
+_told = msgspec.json.Decoder(_Told)
+_baseline = msgspec.json.Decoder(_Baseline)
+Bytes = tuple[bytes, bytes | None]
+
+
+def mark_row(sink: str, settled: Settled) -> Bytes:
+    """Key and value: this was told, or never will be."""
+    mark = settled.waiting.mark
+    value = _Told(mark.seq, mark.episode, mark.severity, settled.cause)
+    return _key(sink, settled.waiting.notification.alert.dedup_key), msgspec.json.encode(value)
+
+
+def baseline_row(sink: str, offset: int) -> Bytes:
+    """Key and value: the sink began here."""
+    return _key(sink, ""), msgspec.json.encode(_Baseline(offset))
+
+
+def forget_row(sink: str, dedup_key: str) -> Bytes:
+    """Key and value: nothing is known of the alert any more."""
+    return _key(sink, dedup_key), None
+
+
+def letter(sink: str, settled: Settled) -> list[tuple[str, bytes]]:
+    """Headers of a dead letter, whose value is the alert: which sink, why, and the idempotency key."""
+    notification = settled.waiting.notification
+    said = {
+        "sink": sink,
+        "cause": settled.cause or "",
+        "detail": settled.reason[:200],
+        "kind": notification.kind,
+        "key": notification.key,
+        "tries": str(settled.waiting.tries),
+    }
+    return [(f"kizuna.{name}", text.encode("utf-8", "replace")) for name, text in said.items()]
+
+
+def read_row(outboxes: dict[str, Outbox], partition: int, key: bytes, value: bytes | None) -> bool:
+    """Teach the sink's outbox what a row says; False if the row cannot be read.
+
+    Rows of sinks that are not configured are nobody's. A baseline is known before any alert is read, so it
+    has no open alerts to tell of yet.
+    """
+    try:
+        sink, bar, dedup_key = key.decode().partition("|")
+        outbox = outboxes.get(sink)
+        if not bar:
+            return False
+        if outbox is None or value is None:
+            return True
+        if dedup_key:
+            row = _told.decode(value)
+            outbox.learn(partition, dedup_key, Mark(row.seq, row.episode, row.severity))
+        elif partition not in outbox.baselines:
+            outbox.begin(partition, _baseline.decode(value).baseline, ())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _key(sink: str, dedup_key: str) -> bytes:
+    return f"{sink}|{dedup_key}".encode()

@@ -1,0 +1,75 @@
+"""A snoozed alert is a silence: what Alertmanager must be asked to do so that both say the same. Pure.
+
+Ours are known by the end of their comment, which names the alert; silences of people are never touched.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.alert import AlertV1
+from stream.notify.alertmanager import Silence
+from stream.pipeline.times import to_ms
+
+__all__ = ["Plan", "plan"]
+
+OURS = re.compile(r"\(kizuna ([0-9a-f-]{36})\)\Z")
+NEAR_MS = 1_000
+"""Alertmanager keeps milliseconds, a person does not care."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask for: bodies of `POST /silences`, and ids to expire."""
+
+    make: list[dict[str, Any]] = field(default_factory=list)
+    expire: list[str] = field(default_factory=list)
+
+
+def plan(snoozed: Iterable[tuple[AlertV1, str]], there: Sequence[Silence], now_ms: int) -> Plan:
+    """Make what is missing or ends at another time, expire what is snoozed no more or is there twice.
+
+    Args:
+        snoozed: alerts that people see and that are snoozed, each with its customer's reference.
+        there: silences that are not over.
+        now_ms: the wall's.
+    """
+    found = Plan()
+    ours: dict[str, Silence] = {}
+    for each in sorted(there, key=lambda silence: silence.id):
+        named = OURS.search(each.comment)
+        if named is None:
+            continue
+        if named[1] in ours:
+            found.expire.append(each.id)
+        else:
+            ours[named[1]] = each
+    for alert, reference in snoozed:
+        assert alert.snooze is not None
+        until_ms = to_ms(alert.snooze.until)
+        if until_ms <= now_ms:
+            continue
+        exists = ours.pop(alert.alert_id, None)
+        if exists is None or abs(_ms(exists.ends_at) - until_ms) > NEAR_MS:
+            found.make.append(_body(alert, reference, now_ms, exists.id if exists else None))
+    found.expire.extend(each.id for each in ours.values())
+    return found
+
+
+def _body(alert: AlertV1, reference: str, now_ms: int, silence_id: str | None) -> dict[str, Any]:
+    assert alert.snooze is not None
+    matchers = [("customer_ref", reference), ("rule", alert.rule_id)]
+    body = {
+        "matchers": [{"name": name, "value": value, "isRegex": False} for name, value in matchers],
+        "startsAt": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(),
+        "endsAt": alert.snooze.until.astimezone(UTC).isoformat(),
+        "createdBy": alert.snooze.by,
+        "comment": f"{alert.snooze.reason or 'snoozed'} (kizuna {alert.alert_id})",
+    }
+    return body | {"id": silence_id} if silence_id else body
+
+
+def _ms(text: str) -> int:
+    return to_ms(datetime.fromisoformat(text))

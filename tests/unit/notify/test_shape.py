@@ -1,0 +1,115 @@
+"""Labels, annotations and times as Alertmanager is given them."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from schemas.alert import Acknowledged
+from stream.alerts.rules import Rules, parse
+from stream.errors import ConfigError
+from stream.notify.assemble import make_book
+from stream.notify.reference import customer_ref, read_key
+from stream.notify.shape import Shape, post
+from stream.texts.languages import ENGLISH, JAPANESE
+from tests.alerts import alert, at
+
+KEY = b"0123456789abcdef"
+RULES = """
+[[rule]]
+id = "trust_low"
+kind = "trust_below"
+open = 40.0
+clear = 50.0
+severity = "warning"
+owner = "support"
+action = "close_the_loop"
+escalate = 20.0
+escalate_severity = "critical"
+escalate_owner = "support-lead"
+"""
+
+
+@pytest.fixture(scope="module")
+def rules() -> Rules:
+    """One rule that escalates to another owner."""
+    return parse(RULES)
+
+
+def test_labels_are_the_six_and_the_team_is_the_rules(rules: Rules) -> None:
+    """Whoever has the alert; above the rule's severity its second owner; no team without the rule."""
+    shape = Shape(rules, KEY, ENGLISH, with_id=False)
+    labels = shape.labels(alert(owner="ana"))
+    assert labels == {
+        "alertname": "kizuna_trust_low",
+        "severity": "warning",
+        "rule": "trust_low",
+        "tier": "gold",
+        "team": "support",
+        "customer_ref": customer_ref(KEY, "c-1"),
+    }
+    assert shape.labels(alert(severity="critical"))["team"] == "support-lead"
+    assert shape.labels(alert(rule="gone"))["team"] == "none"
+    assert shape.labels(alert(subject="data"))["team"] == rules.storm.mass_drop_owner
+    assert "tier" not in shape.labels(alert(tier=None))
+
+
+def test_the_id_is_nowhere_unless_it_is_asked_for(rules: Rules) -> None:
+    """In either language; the alert about the data names its partition, which is nobody."""
+    secret = alert("mika-77", ack=Acknowledged("ana", at(0), "called"))
+    for language in (ENGLISH, JAPANESE):
+        shape = Shape(rules, KEY, language, with_id=False)
+        assert "mika-77" not in str((shape.labels(secret), shape.annotations(secret)))
+    shape = Shape(rules, KEY, ENGLISH, with_id=True)
+    assert shape.annotations(secret)["customer_id"] == "mika-77"
+    assert "mika-77" not in str(shape.labels(secret))
+    said = shape.annotations(alert("partition-3", subject="data", trust=None))
+    assert "partition-3" in said["summary"]
+    assert "customer_id" not in said
+
+
+def test_what_is_not_known_is_left_out(rules: Rules) -> None:
+    """Alertmanager has no null."""
+    shape = Shape(rules, KEY, ENGLISH, with_id=False)
+    said = shape.annotations(alert(trust=None, churn_risk=None, owner=None, due_at=None))
+    assert set(said) == {"summary", "description", "alert_id", "state", "action"}
+    assert shape.annotations(alert(ack=Acknowledged("ana", at(0), None)))["acknowledged_by"] == "ana"
+
+
+def test_both_times_are_always_sent_in_their_order(rules: Rules) -> None:
+    """Also of an alert whose event time is ahead of the wall's."""
+    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False))
+    now = at(0)
+    now_ms = int(now.timestamp() * 1000)
+    book.take(0, alert("ahead", opened_at=at(-3600)), now_ms)
+    book.take(0, alert("open", opened_at=at(3600)), now_ms)
+    book.take(0, alert("over", opened_at=at(3600)), now_ms)
+    book.take(0, alert("over", seq=2, state="resolved", opened_at=at(3600), resolved_at=at(60)), now_ms)
+    for each in post(book.shown(now_ms), now_ms, 300_000):
+        starts, ends = (datetime.fromisoformat(each[name]) for name in ("startsAt", "endsAt"))
+        assert starts <= min(ends, now)
+
+
+def test_a_reference_is_the_keys_and_hides_the_id() -> None:
+    """16 hex digits, the same for one key, others for another."""
+    assert customer_ref(KEY, "c-1") == customer_ref(KEY, "c-1")
+    assert len({customer_ref(KEY, "c-1"), customer_ref(KEY, "c-2"), customer_ref(KEY[::-1], "c-1")}) == 3
+    assert len(customer_ref(KEY, "c-1")) == 16
+    assert int(customer_ref(KEY, "c-1"), 16) >= 0
+
+
+def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    """In the data directory; the next start reads the same."""
+    made = read_key(None, tmp_path / "data")
+    assert read_key(None, tmp_path / "data") == made
+    assert ((tmp_path / "data/customer-ref.key").stat().st_mode & 0o777) == 0o600
+
+
+def test_a_key_that_could_be_guessed_or_is_not_there_is_refused(tmp_path: Path) -> None:
+    """With the way to make one."""
+    short = tmp_path / "short"
+    short.write_text("secret\n", encoding="ascii")
+    for path in (short, tmp_path / "missing"):
+        with pytest.raises(ConfigError, match=path.name) as refused:
+            read_key(path, tmp_path)
+        assert "/dev/urandom" in refused.value.hint

@@ -1,0 +1,84 @@
+"""A snooze is a silence: made once, changed with it, expired with it, and people's own are left alone."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.alert import AlertV1, Snoozed
+from stream.notify.alertmanager import Silence, Status
+from stream.notify.silences import plan
+from tests.alerts import alert
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOW = int(NOON.timestamp() * 1000)
+
+
+def snoozed(customer: str, minutes: int, reason: str | None = "later") -> AlertV1:
+    """Snoozed by ana until so many minutes from now."""
+    snooze = Snoozed(NOON + timedelta(minutes=minutes), "ana", reason)
+    return alert(customer, state="snoozed", snooze=snooze)
+
+
+def made(body: dict[str, Any], name: str) -> Silence:
+    """What Alertmanager lists after `body` was posted."""
+    return Silence(name, [], body["endsAt"], body["comment"], body["createdBy"], Status("active"))
+
+
+def test_a_silence_is_about_the_customer_and_the_rule() -> None:
+    """By whom, why and until when are the person's."""
+    found = plan([(snoozed("c-1", 60), "ref1")], [], NOW)
+    (body,) = found.make
+    assert [(each["name"], each["value"]) for each in body["matchers"]] == [
+        ("customer_ref", "ref1"),
+        ("rule", "trust_low"),
+    ]
+    assert (body["createdBy"], body["endsAt"]) == ("ana", (NOON + timedelta(hours=1)).isoformat())
+    assert body["comment"].startswith("later (kizuna ")
+    assert found.expire == []
+
+
+def test_a_snooze_without_a_reason_has_a_comment_and_one_that_is_over_no_silence() -> None:
+    """Alertmanager refuses empty comments, and ends that lie in the past."""
+    found = plan([(snoozed("c-1", 60, None), "r"), (snoozed("c-2", 0), "r")], [], NOW)
+    assert [body["comment"].split(" (")[0] for body in found.make] == ["snoozed"]
+
+
+def test_another_end_changes_the_silence_that_is_there() -> None:
+    """By its id, so that there are never two."""
+    (body,) = plan([(snoozed("c-1", 60), "r")], [], NOW).make
+    found = plan([(snoozed("c-1", 90), "r")], [made(body, "s1")], NOW)
+    assert [each["id"] for each in found.make] == ["s1"]
+    assert found.expire == []
+
+
+def test_silences_of_people_are_never_touched() -> None:
+    """Whatever they are about."""
+    theirs = Silence("s1", [], NOON.isoformat(), "by hand", "ben", Status("active"))
+    assert plan([], [theirs], NOW).expire == []
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(-5, 90)),
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 90)),
+    st.lists(st.sampled_from("abcdef"), max_size=3),
+)
+def test_after_the_plan_there_is_nothing_left_to_do(
+    now: dict[str, int], before: dict[str, int], twice: list[str]
+) -> None:
+    """From any silences, doubles too, to any snoozes: one for each that is not over, and no other."""
+    there: dict[str, Silence] = {}
+    for number, (customer, minutes) in enumerate([*before.items(), *((each, 30) for each in twice)]):
+        (body,) = plan([(snoozed(customer, minutes), customer)], [], NOW).make
+        there[f"s{number}"] = made(body, f"s{number}")
+    wanted = [(snoozed(customer, minutes), customer) for customer, minutes in now.items()]
+    asked = plan(wanted, list(there.values()), NOW)
+    for gone in asked.expire:
+        del there[gone]
+    for number, body in enumerate(asked.make):
+        name = body.get("id", f"new{number}")
+        there[name] = made(body, name)
+    again = plan(wanted, list(there.values()), NOW)
+    assert (again.make, again.expire) == ([], [])
+    assert len(there) == sum(minutes > 0 for minutes in now.values())
