@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 NOT_NOW = frozenset({408, 425, 429})
 """Of the 4xx, those that are not about the notification."""
 
+NEAR = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 class Webhook:
     """A sink: one URL that is sent every notification, signed.
@@ -57,6 +59,8 @@ class Webhook:
         self._gate = Gate(name, limits or Limits(), monotonic)
         self._poster = poster or Poster()
         self._gone = False
+        if url.scheme == "http" and url.host not in NEAR:
+            log.warning("a webhook goes out unencrypted: it names customers", sink=name, to=shown(url))
 
     def __repr__(self) -> str:
         return f"Webhook({self._name!r}, {shown(self._url)})"

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 
 import pytest
 import standardwebhooks
+from structlog.testing import capture_logs
 from yarl import URL
 
 from schemas.codec import decode_alert
@@ -240,6 +241,36 @@ async def test_a_breaker_spares_a_receiver_that_fails(poster: Poster, seconds: S
         seconds.now += 31
         assert await sink.deliver(batch) == [Delivered()] * 10
         assert len(server.received) == 14
+
+
+async def test_an_outage_is_two_lines_in_the_log(poster: Poster, seconds: Seconds) -> None:
+    """When it begins, with the reason, and when it is over; neither names a customer or a secret."""
+    async with receiver(*[says(500)] * 6, says(200)) as server:
+        sink = webhook(server.url, poster, seconds, Limits(failures=3, rest_s=30.0))
+        with capture_logs() as lines:
+            for _ in range(6):
+                await sink.deliver([notification(f"customer-{i}") for i in range(3)])
+                seconds.now += 31
+    assert [line["event"] for line in lines] == [
+        "a sink fails and is left alone for a while",
+        "a sink is back",
+    ]
+    assert {line["sink"] for line in lines} == {"crm"}
+    assert lines[0]["reason"] == "the receiver answered 500 Internal Server Error"
+    assert not [part for part in ("customer-", "hidden") if part in str(lines)]
+
+
+def test_a_webhook_that_goes_out_unencrypted_says_so(poster: Poster, seconds: Seconds) -> None:
+    """It names customers; on this machine itself, or over TLS, nobody can read it on the way."""
+    with capture_logs() as lines:
+        for url in (
+            "http://localhost/T0",
+            "http://[::1]/T0",
+            "https://example.test/T0",
+            "http://example.test/T0",
+        ):
+            webhook(URL(url), poster, seconds)
+    assert [line["to"] for line in lines] == ["http://example.test"]
 
 
 async def test_a_rate_is_kept(poster: Poster, seconds: Seconds) -> None:
