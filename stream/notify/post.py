@@ -135,16 +135,11 @@ def _next(url: URL, status: int, location: str | None) -> URL | str:
 async def _drain(response: aiohttp.ClientResponse) -> None:
     """Read a short answer to its end, so that the connection can be used again; give up on any other."""
     left = MAX_BODY
-    try:
+    with suppress(aiohttp.ClientError, OSError, ValueError):
         async with asyncio.timeout(DRAIN_S):
             while left > 0 and (chunk := await response.content.read(left)):
                 left -= len(chunk)
-    except (aiohttp.ClientError, OSError, ValueError):
-        left = 0
-    if left > 0:
-        response.release()
-    else:
-        response.close()
+    response.close()  # ends the connection, unless the end was reached: then it has been given back
 
 
 def checked_url(text: str, setting: str) -> URL:

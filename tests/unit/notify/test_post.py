@@ -1,6 +1,7 @@
 """POSTs to servers that mean no good."""
 
 import asyncio
+import gzip
 import shutil
 import socket
 import ssl
@@ -112,26 +113,36 @@ async def test_an_answer_without_end_is_cut(poster: Poster) -> None:
         await asyncio.wait_for(hung_up.wait(), 30)
 
 
-async def test_a_short_answer_keeps_its_connection(poster: Poster) -> None:
-    """Ten notifications, one handshake."""
+BOMB = gzip.compress(bytes(40_000_000))
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "connections"),
+    [(b"thanks", "identity", 1), (BOMB, "gzip", 1), (bytes(10_000_000), "identity", 10)],
+    ids=["short", "bomb", "long"],
+)
+async def test_a_short_answer_keeps_its_connection(
+    body: bytes, encoding: str, connections: int, poster: Poster
+) -> None:
+    """Ten notifications, one handshake; 40 kB that unpack to 40 MB are short, since nobody unpacks them."""
     ports = set()
 
     async def answer(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         ports.add(request.transport.get_extra_info("peername"))
-        return web.Response(text="thanks")
+        return web.Response(body=body, headers={"Content-Encoding": encoding})
 
     async with receiver(answer) as server:
         for _ in range(10):
             await poster.post(server.url, b"{}", {})
-    assert len(ports) == 1
+    assert len(ports) == connections
 
 
 async def test_cookies_of_one_answer_are_not_carried_to_the_next_request(poster: Poster) -> None:
     """Nothing that a server sets goes anywhere."""
     async with receiver(says(200, Set_Cookie="a=b")) as server:
         for _ in range(2):
-            await poster.post(server.url, b"{}", {})
+            await poster.post(server.url.with_host("localhost"), b"{}", {})
         assert "cookie" not in server.received[1].headers
 
 
