@@ -5,6 +5,7 @@ holds a refused one as it came. Both lie in the partition of the command.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +22,11 @@ from stream.engine.feed import Feed, open_feed, partition_of
 from stream.engine.restore import log_reader
 from stream.engine.topics import COMMANDS
 from stream.errors import BrokerError
+from stream.pipeline.data_alert import RULE_ID as DATA_RULE
 
 __all__ = ["Answer", "ask", "send_command"]
 
+PARTITION = re.compile(r"partition-(\d{1,6})")
 LOG, LETTERS = "alert-log", "dead-letters"
 
 
@@ -72,7 +75,7 @@ async def ask(settings: Settings, command: CommandV1, key: bytes | None, wait_s:
     names = [settings.topic(name) for name in (LOG, LETTERS)]
     try:
         async with open_feed(settings, COMMANDS) as feed, log_reader(settings, *names) as reader:
-            number = partition_of(command.customer_id.encode(), feed.n_partitions)
+            number = _partition(command, feed.n_partitions)
             parts = [TopicPartition(name, number) for name in names]
             async with asyncio.timeout(settings.connect_timeout_s):
                 reader.assign(parts)
@@ -91,7 +94,15 @@ async def ask(settings: Settings, command: CommandV1, key: bytes | None, wait_s:
 async def _send(feed: Feed, command: CommandV1, key: bytes | None) -> None:
     value = encode(command)
     headers = [] if key is None else [(MAC, mac(key, value))]
-    await feed.send(command.customer_id.encode(), value, headers=headers)
+    number = _partition(command, feed.n_partitions)
+    await feed.send(command.customer_id.encode(), value, headers=headers, partition=number)
+
+
+def _partition(command: CommandV1, n_partitions: int) -> int:
+    """Where the worker reads it: the customer's, or the one that an alert about the data names."""
+    if command.rule_id == DATA_RULE and (named := PARTITION.fullmatch(command.customer_id)) is not None:
+        return int(named[1]) % n_partitions
+    return partition_of(command.customer_id.encode(), n_partitions)
 
 
 async def _answer(reader: Any, settings: Settings, command: CommandV1, wait_s: float) -> Answer | None:

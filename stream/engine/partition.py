@@ -25,6 +25,8 @@ from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.backlog import StepClock
 from stream.engine.contract import Pipeline
+from stream.engine.held import HeldBack
+from stream.engine.pace import Pace
 from stream.engine.run import Run
 from stream.engine.sweep import SweepClock
 from stream.engine.topics import COMMANDS
@@ -87,6 +89,8 @@ class Partition:
         self._idle = asyncio.Event()
         self._idle.set()
         self._clock = StepClock()
+        self._pace = Pace(settings.max_uncommitted)
+        self._held = HeldBack(number)
         self._sweep = SweepClock(settings.sweep_interval_s, settings.sweep_slice_rows)
         self._due_at = monotonic() + DUE_EVERY_S
         self._task: asyncio.Task[None] | None = None
@@ -222,7 +226,7 @@ class Partition:
         """Until there is work: runs and the interval over, a full step, a sweep, or alerts to look at."""
         while not (self.ready and (self._queue or self._time_left() <= 0.0)):
             await self._woken(self._time_left() if self.ready else None)
-        while (left := earliest - monotonic()) > 0 and self._n_queued < self._settings.max_uncommitted:
+        while (left := earliest - monotonic()) > 0 and self._n_queued < self._pace.records:
             await self._woken(left)
 
     def _time_left(self) -> float:
@@ -243,7 +247,9 @@ class Partition:
         aside = commands and not events
         now = self._clock.aside_ms(wall) if aside else self._clock.step_ms(events, wall)
         self.ahead = True
+        began = monotonic()
         effects = self._pipeline.step(self.table, events, now, wall_ms=wall, commands=commands)
+        self._pace.took(len(records), monotonic() - began)
         offsets = self.durable | {run.topic: run.end for run in runs}
         await self._write(effects, offsets)
         self._stepping = False
@@ -287,8 +293,8 @@ class Partition:
         """All queued runs up to the step's limit; the one that reaches beyond it is cut."""
         runs: list[Run] = []
         n_records = 0
-        while self._queue and n_records < self._settings.max_uncommitted:
-            run, rest = self._queue.popleft().split(self._settings.max_uncommitted - n_records)
+        while self._queue and n_records < self._pace.records:
+            run, rest = self._queue.popleft().split(self._pace.records - n_records)
             if rest is not None:
                 self._queue.appendleft(rest)
             runs.append(run)
@@ -316,6 +322,7 @@ class Partition:
             await self.ledger.write(effects, position.encode(), now_ms())
             self.durable = offsets
             self.ahead = False
+            self._held.note(effects.suppressed, monotonic())
         finally:
             self._idle.set()
         self._metrics.transaction(monotonic() - began)
