@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from stream.engine.feed import Feed, open_feed
 from tests.bench import machine
 from tests.bench.backlog import Backlog
 from tests.bench.cluster import Broker, fresh, remove
-from tests.bench.contestants import Contestant
+from tests.bench.contestants import OURS, Contestant
 from tests.bench.jobs import Job
 from tests.bench.measure import Answers, follows, summary
 from tests.bench.throughput import quiet, started
@@ -39,6 +39,29 @@ FAST, FAST_TICK_S = 10_000, 0.005
 class _Score(msgspec.Struct):
     customer_id: str
     events: int
+
+
+class _Alert(msgspec.Struct):
+    transition: str
+    event_id: str | None
+
+
+def _event_id(value: bytes) -> str:
+    """Of an event as the workload writes it."""
+    return value.partition(b'"event_id":"')[2].partition(b'"')[0].decode()
+
+
+@dataclass(slots=True)
+class Alerts:
+    """When events were due, and when the alert that one opened was read."""
+
+    due_s: dict[str, float] = field(default_factory=dict)
+    seen_s: dict[str, float] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, float]:
+        """How many were opened by measured events, and their quantiles in milliseconds."""
+        waited = [seen_s - self.due_s[event] for event, seen_s in self.seen_s.items() if event in self.due_s]
+        return {"n": len(waited), **(summary(waited) if waited else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +121,20 @@ async def steady(
             async with AsyncExitStack() as stack:
                 answers = Answers()
                 feed = await stack.enter_async_context(open_feed(settings))
-                readers = [await _reader(stack, settings, number) for number in range(partitions)]
+                readers = [await _reader(stack, settings, "scores", number) for number in range(partitions)]
                 tasks = [asyncio.create_task(_listen(reader, answers)) for reader in readers]
+                alerts = Alerts()
+                if contestant is OURS:
+                    readers = [await _reader(stack, settings, "alert-log", n) for n in range(partitions)]
+                    tasks += [asyncio.create_task(_listen_alerts(reader, alerts)) for reader in readers]
                 try:
                     events = backlog.events()
                     await _first_answer(feed, events, answers, job)
-                    await _drive(feed, events, answers, job, rate, WARM_S, measured=False)
+                    await _drive(feed, events, answers, job, rate, WARM_S, measured=False, alerts=alerts)
                     before = _Cost.now(job, at)
-                    n_sent = await _drive(feed, events, answers, job, rate, MEASURED_S, measured=True)
+                    n_sent = await _drive(
+                        feed, events, answers, job, rate, MEASURED_S, measured=True, alerts=alerts
+                    )
                     cores = before.until(_Cost.now(job, at))
                     await _drain(answers)
                 finally:
@@ -119,6 +148,7 @@ async def steady(
             "unanswered": answers.unanswered,
             "follows": follows(answers.latencies_s, answers.unanswered),
             **(summary(answers.latencies_s) if answers.latencies_s else {}),
+            **{f"alert_{name}": value for name, value in alerts.summary().items()},
             **cores,
             "load_before": load,
         }
@@ -126,7 +156,7 @@ async def steady(
         await remove(settings)
 
 
-async def _reader(stack: AsyncExitStack, settings: Settings, partition: int) -> AIOKafkaConsumer:
+async def _reader(stack: AsyncExitStack, settings: Settings, topic: str, partition: int) -> AIOKafkaConsumer:
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap,
         group_id=None,
@@ -136,7 +166,7 @@ async def _reader(stack: AsyncExitStack, settings: Settings, partition: int) -> 
     )
     await reader.start()
     stack.push_async_callback(reader.stop)
-    reader.assign([TopicPartition(settings.topic("scores"), partition)])
+    reader.assign([TopicPartition(settings.topic(topic), partition)])
     return reader
 
 
@@ -148,6 +178,17 @@ async def _listen(reader: AIOKafkaConsumer, answers: Answers) -> None:
             for record in records:
                 score = decoder.decode(record.value)
                 answers.scored(score.customer_id, score.events, seen_s)
+
+
+async def _listen_alerts(reader: AIOKafkaConsumer, alerts: Alerts) -> None:
+    decoder = msgspec.json.Decoder(_Alert)
+    while True:
+        for records in (await reader.getmany(timeout_ms=1000)).values():
+            seen_s = time.monotonic()
+            for record in records:
+                alert = decoder.decode(record.value)
+                if alert.transition == "opened" and alert.event_id is not None:
+                    alerts.seen_s[alert.event_id] = seen_s
 
 
 async def _first_answer(
@@ -176,6 +217,7 @@ async def _drive(
     seconds: float,
     *,
     measured: bool,
+    alerts: Alerts,
 ) -> int:
     job.check()
     tick_s = FAST_TICK_S if rate > FAST else TICK_S
@@ -186,6 +228,8 @@ async def _drive(
         while n_sent < due:
             key, value = next(events)
             answers.sent(key.decode(), start_s + n_sent / rate, measured=measured)
+            if measured:
+                alerts.due_s[_event_id(value)] = start_s + n_sent / rate
             await feed.send(key, value)
             n_sent += 1
         await feed.post()

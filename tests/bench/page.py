@@ -129,9 +129,18 @@ def _latency(result: Result) -> list[str]:
         return []
     text = "An event is due -> the first read-committed score that covers it is read; milliseconds."
     lines = ["## Latency at a steady rate", "", text, "", *_table_head(LATENCY_COLUMNS)]
-    return [*lines, *(_latency_line(row) for row in result.latency), ""]
+    lines += [*map(_latency_line, result.latency), ""]
+    ringing = [row for row in result.latency if row["alert_n"]]
+    if ringing:
+        text = "An event is due -> the alert that it opens is read, read committed; milliseconds."
+        lines += ["## From an event to its alert", "", text, "", *_table_head(ALERT_COLUMNS)]
+        lines += [_line([f"{row['rate']:,}", *(row[f"alert_{name}"] for name in ALERTS)]) for row in ringing]
+        lines.append("")
+    return lines
 
 
+ALERT_COLUMNS = "| events/s | alerts | p50 | p90 | p99 | max |"
+ALERTS = ("n", *QUANTILES)
 LOADS = {"half": " (half of the backlog's)", "half-sustained": " (half of what ours follows)"}
 
 

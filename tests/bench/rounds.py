@@ -111,6 +111,8 @@ class Rounds:
         extra = self._extra(contestant)
         row = await steady(contestant, rate, backlog, self._at, self._options.partitions, extra)
         text = f"p50 {row.get('p50')} ms, p99 {row.get('p99')} ms, bench {row['bench_cores']:.2f} cores"
+        if row["alert_n"]:
+            text += f", {row['alert_n']} alerts p50 {row['alert_p50']} ms, p99 {row['alert_p99']} ms"
         grows = "" if row["follows"] else ", cannot follow"
         _say(f"{rate:,}/s", contestant, f"{text}, foreign {row['foreign_cores']:.2f}{grows}")
         return row
