@@ -12,22 +12,24 @@ import pytest
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert
 from schemas.command import MAC, mac
+from stream.alerts import rules
 from stream.config import Settings
-from stream.engine.feed import open_feed
+from stream.engine.feed import open_feed, partition_of
 from stream.engine.reader import read_topic
 from stream.engine.topics import COMMANDS
 from tests.integration.engine.process import REAL, WorkerProcess
 from tests.integration.engine.test_commands import Answer, kizuna, letters  # noqa: F401 - a fixture by its name
 
 CUSTOMER, RULE = "mika", "trust_low"
+STORM = "[storm]\nmass_drop_percent = 50\nmass_drop_least = 5\n"
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
-def survey(number: int, score: int) -> bytes:
+def survey(number: int, score: int, customer: str = CUSTOMER) -> bytes:
     fields = {
         "type": "survey",
         "event_id": f"e{number}",
-        "customer_id": CUSTOMER,
+        "customer_id": customer,
         "occurred_at": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(),
         "instrument": "nps",
         "score": score,
@@ -106,6 +108,17 @@ def alerts(kizuna: Answer) -> Callable[..., Any]:  # noqa: F811 - the fixture im
         return await asyncio.to_thread(kizuna, "alerts", *arguments)
 
     return answer
+
+
+async def listed(alerts: Callable[..., Any], law: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What is listed, once it is as the law says."""
+    found: dict[str, Any] = {}
+    for _ in range(60):
+        code, printed = await alerts("list", "--json")
+        if code == 0 and law(found := last(printed)):
+            return found
+        await asyncio.sleep(0.2)
+    raise AssertionError(found)
 
 
 def last(printed: str) -> dict[str, Any]:
@@ -261,6 +274,37 @@ async def test_with_a_key_workers_take_only_what_it_signed(
     missing = WorkerProcess(settings, log, REAL, KIZUNA_COMMAND_KEY_FILE=str(tmp_path / "none"))
     assert await asyncio.to_thread(missing.exit_code) == 2
     assert "cannot read the command key" in missing.said
+
+
+async def test_who_knows_the_data_to_be_right_ends_the_alert_about_them(
+    settings: Settings, log: Path, tmp_path: Path, alerts: Callable[..., Any]
+) -> None:
+    """Listed with the partition's name, resolved in that partition; what was held back for it comes out."""
+    path = tmp_path / "rules.toml"
+    path.write_text(f"{rules.SHIPPED.read_text()}\n{STORM}")
+    with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(path)):
+        together = [f"c{n}" for n in range(60) if partition_of(b"c%d" % n, settings.partitions) == 2]
+        async with open_feed(settings) as feed:
+            for number, customer in enumerate(together):
+                await feed.send(customer.encode(), survey(number, 0, customer))
+        held = await listed(alerts, lambda found: found["held_back"] == len(together))
+        [about] = held["alerts"]
+        assert (about["subject"], about["customer_id"], about["rule_id"]) == (
+            "data",
+            "partition-2",
+            "mass_drop",
+        )
+        code, printed = await alerts("ack", "partition-2", "--by", "ana")
+        assert code == 1
+        assert "refused as unsupported_action" in printed
+        code, printed = await alerts("resolve", "partition-9", "mass_drop", "--by", "ana", "--seq", "1")
+        assert code == 1
+        assert "refused as unknown_alert: this is partition-1" in printed
+        code, printed = await alerts("resolve", "partition-2", "mass_drop", "--by", "ana")
+        assert code == 0, printed
+    with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(path)):  # looks at once at what was held back
+        out = await listed(alerts, lambda found: found["total"] == len(together))
+        assert sorted(each["customer_id"] for each in out["alerts"]) == sorted(together)
 
 
 async def test_every_word_is_done_once_through_kills(settings: Settings, log: Path) -> None:
