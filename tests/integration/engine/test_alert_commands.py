@@ -12,22 +12,24 @@ import pytest
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert
 from schemas.command import MAC, mac
+from stream.alerts import rules
 from stream.config import Settings
-from stream.engine.feed import open_feed
+from stream.engine.feed import open_feed, partition_of
 from stream.engine.reader import read_topic
 from stream.engine.topics import COMMANDS
 from tests.integration.engine.process import REAL, WorkerProcess
 from tests.integration.engine.test_commands import Answer, kizuna, letters  # noqa: F401 - a fixture by its name
 
 CUSTOMER, RULE = "mika", "trust_low"
+STORM = "[storm]\nmass_drop_percent = 50\nmass_drop_least = 5\n"
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
-def survey(number: int, score: int) -> bytes:
+def survey(number: int, score: int, customer: str = CUSTOMER) -> bytes:
     fields = {
         "type": "survey",
         "event_id": f"e{number}",
-        "customer_id": CUSTOMER,
+        "customer_id": customer,
         "occurred_at": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(),
         "instrument": "nps",
         "score": score,
@@ -35,10 +37,10 @@ def survey(number: int, score: int) -> bytes:
     return json.dumps(fields).encode()
 
 
-async def hear(settings: Settings, *scores: int, first: int = 1) -> None:
+async def complain(settings: Settings) -> None:
+    """What opens the alert."""
     async with open_feed(settings) as feed:
-        for number, score in enumerate(scores, start=first):
-            await feed.send(CUSTOMER.encode(), survey(number, score))
+        await feed.send(CUSTOMER.encode(), survey(1, 0))
 
 
 async def logged(settings: Settings) -> list[AlertV1]:
@@ -58,6 +60,15 @@ async def until(settings: Settings, *transitions: str) -> list[AlertV1]:
         await asyncio.sleep(0.2)
     assert [each.transition for each in found] == list(transitions)
     return found
+
+
+async def grown(settings: Settings, n: int) -> None:
+    """Until the log has so many transitions."""
+    for _ in range(300):
+        if len(await logged(settings)) >= n:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(await logged(settings))
 
 
 def order(action: str, **own: Any) -> bytes:
@@ -99,6 +110,17 @@ def alerts(kizuna: Answer) -> Callable[..., Any]:  # noqa: F811 - the fixture im
     return answer
 
 
+async def listed(alerts: Callable[..., Any], law: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What is listed, once it is as the law says."""
+    found: dict[str, Any] = {}
+    for _ in range(60):
+        code, printed = await alerts("list", "--json")
+        if code == 0 and law(found := last(printed)):
+            return found
+        await asyncio.sleep(0.2)
+    raise AssertionError(found)
+
+
 def last(printed: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return found
@@ -109,7 +131,7 @@ async def test_a_person_lists_takes_on_hands_over_snoozes_notes_and_ends_an_aler
 ) -> None:
     """Each word once on the log, answered at once; the snooze ends by the clock, through a SIGKILL."""
     with WorkerProcess(settings, log, REAL) as worker:
-        await hear(settings, 0)
+        await complain(settings)
         [opened] = await until(settings, "opened")
         code, printed = await alerts("list")
         assert code == 0
@@ -160,7 +182,7 @@ async def test_what_a_worker_refuses_is_said_with_the_way_on(
 ) -> None:
     """Stale, of another rule, in our name: exit code 1, the cause, the numbers, the next step."""
     with WorkerProcess(settings, log, REAL):
-        await hear(settings, 0)
+        await complain(settings)
         await until(settings, "opened")
         code, printed = await alerts("resolve", CUSTOMER, RULE, "--by", "ana", "--seq", "7")
         assert code == 1
@@ -186,7 +208,7 @@ async def test_a_command_that_no_worker_reads_is_done_later(
 ) -> None:
     """Exit code 1 says that nobody has answered; without waiting it is only sent; both are done once."""
     with WorkerProcess(settings, log, REAL):
-        await hear(settings, 0)
+        await complain(settings)
         await until(settings, "opened")
     code, printed = await alerts("ack", CUSTOMER, "--by", "ana", "--wait-s", "0.5")
     assert code == 1
@@ -204,7 +226,7 @@ async def test_repeated_and_wrong_commands_move_nothing(settings: Settings, log:
     """A repeated id through SIGKILL and restart is quiet; each wrong one is a letter with its cause."""
     ack = order("acknowledge", expected_seq=1)
     with WorkerProcess(settings, log, REAL) as worker:
-        await hear(settings, 0)
+        await complain(settings)
         await until(settings, "opened")
         await send(settings, ack, ack)
         await until(settings, "opened", "acknowledged")
@@ -216,7 +238,7 @@ async def test_repeated_and_wrong_commands_move_nothing(settings: Settings, log:
         far = (datetime.now(UTC) + timedelta(days=91)).isoformat()
         await send(settings, order("snooze", until=far))
         found = await refused(settings, 6)
-        await hear(settings, *[10] * 9, first=2)
+        await send(settings, order("resolve", command_id="end", expected_seq=2))
         await until(settings, "opened", "acknowledged", "resolved")
         await send(settings, order("note"), ack)
         found = await refused(settings, 7)
@@ -235,7 +257,7 @@ async def test_with_a_key_workers_take_only_what_it_signed(
     path = tmp_path / "key"
     path.write_text(SECRET + "\n")
     with WorkerProcess(settings, log, REAL, KIZUNA_COMMAND_KEY_FILE=str(path)):
-        await hear(settings, 0)
+        await complain(settings)
         await until(settings, "opened")
         code, printed = await alerts("ack", CUSTOMER, "--by", "ana")
         assert code == 1
@@ -252,3 +274,64 @@ async def test_with_a_key_workers_take_only_what_it_signed(
     missing = WorkerProcess(settings, log, REAL, KIZUNA_COMMAND_KEY_FILE=str(tmp_path / "none"))
     assert await asyncio.to_thread(missing.exit_code) == 2
     assert "cannot read the command key" in missing.said
+
+
+async def test_who_knows_the_data_to_be_right_ends_the_alert_about_them(
+    settings: Settings, log: Path, tmp_path: Path, alerts: Callable[..., Any]
+) -> None:
+    """Listed with the partition's name, resolved in that partition; what was held back for it comes out."""
+    path = tmp_path / "rules.toml"
+    path.write_text(f"{rules.SHIPPED.read_text()}\n{STORM}")
+    with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(path)):
+        together = [f"c{n}" for n in range(60) if partition_of(b"c%d" % n, settings.partitions) == 2]
+        async with open_feed(settings) as feed:
+            for number, customer in enumerate(together):
+                await feed.send(customer.encode(), survey(number, 0, customer))
+        held = await listed(alerts, lambda found: found["held_back"] == len(together))
+        [about] = held["alerts"]
+        assert (about["subject"], about["customer_id"], about["rule_id"]) == (
+            "data",
+            "partition-2",
+            "mass_drop",
+        )
+        code, printed = await alerts("ack", "partition-2", "--by", "ana")
+        assert code == 1
+        assert "refused as unsupported_action" in printed
+        code, printed = await alerts("resolve", "partition-9", "mass_drop", "--by", "ana", "--seq", "1")
+        assert code == 1
+        assert "refused as unknown_alert: this is partition-1" in printed
+        code, printed = await alerts("resolve", "partition-2", "mass_drop", "--by", "ana")
+        assert code == 0, printed
+    with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(path)):  # looks at once at what was held back
+        out = await listed(alerts, lambda found: found["total"] == len(together))
+        assert sorted(each["customer_id"] for each in out["alerts"]) == sorted(together)
+
+
+async def test_every_word_is_done_once_through_kills(settings: Settings, log: Path) -> None:
+    """Hundreds of notes, each sent twice, and workers killed in the middle: all in order, once."""
+    await complain(settings)
+    words = [f"word {number}" for number in range(300)]
+
+    async def speak(some: list[str]) -> None:
+        async with open_feed(settings, COMMANDS) as feed:
+            for word in some:
+                for _ in range(2):
+                    await feed.send(CUSTOMER.encode(), order("note", command_id=word, reason=word))
+                await feed.post()
+                await asyncio.sleep(0.05)
+
+    workers = [WorkerProcess(settings, log, REAL)]
+    try:
+        await until(settings, "opened")
+        for start in (0, 100, 200):
+            speaking = asyncio.create_task(speak(words[start : start + 100]))
+            await grown(settings, start + 10)
+            workers[-1].kill()
+            workers.append(WorkerProcess(settings, log, REAL))
+            await speaking
+        found = await until(settings, "opened", *["noted"] * len(words))
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [each.note.text for each in found if each.note is not None] == words
+    assert await letters(settings) == []

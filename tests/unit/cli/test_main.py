@@ -208,8 +208,9 @@ def test_help_of_a_command_shows_how(tmp_path: Path, command: Command) -> None:
     loaded = command.load()
     names = [command.name]
     if isinstance(loaded, typer.Typer):
-        callbacks = [row.callback for row in loaded.registered_commands]
-        names += [f"{command.name} {callback.__name__}" for callback in callbacks if callback is not None]
+        rows = loaded.registered_commands
+        typed = [row.name or row.callback.__name__ for row in rows if row.callback is not None]
+        names += [f"{command.name} {name}" for name in typed]
     for name in names:
         done = kizuna(*name.split(), "--help", cwd=tmp_path)
         assert done.returncode == 0
