@@ -82,7 +82,8 @@ class Action(Struct, frozen=True, gc=False):
     """What to do: a play for the cause of the alert, by whom and by when.
 
     `cause` is the code of the reason or the circumstance that asks for this play, null where the rule alone
-    does. `what_if` is null where no action tried is enough, or none was tried.
+    does. `what_if` is null where no action tried is enough, or none was tried: it is asked as the alert
+    opens, is released or escalates, and in a storm not of all.
     """
 
     code: Label

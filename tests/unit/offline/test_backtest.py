@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.interaction import Interaction
@@ -16,7 +17,8 @@ from stream.model.columns import MS_PER_DAY
 from stream.model.parameters import Parameters
 from stream.offline import cdnow
 from stream.offline.backtest import MODELS, Backtest, backtest
-from stream.offline.backtest_table import as_json
+from stream.offline.backtest_lead import quality
+from stream.offline.backtest_table import alert_lines, as_json
 from stream.offline.fit import fit
 from stream.offline.generate import generate
 from stream.offline.origins import Origin
@@ -26,6 +28,7 @@ from stream.offline.timeline import read_timeline
 from stream.offline.walk import Setup, with_horizon
 from stream.pipeline import FileRecord, Pipeline
 from tests.lives import DAY_0, at, monthly_contracts
+from tests.unit.offline.test_response import HOUR_MS, log
 from tests.unit.offline.test_timeline import START_MS, buys, step
 
 END_MS = 1_767_225_600_000
@@ -226,3 +229,36 @@ def test_a_contract_is_foretold_by_the_rate_of_the_window_before() -> None:
         assert judged is not None
         values, counts = np.unique(judged.probability, return_counts=True)
         assert counts[np.isclose(values, 4 / 20)].sum() >= 16
+
+
+def test_alerts_of_the_horizon_are_told_without_any_truth() -> None:
+    """How many for 1,000 customers and week, how many are back at once, and that nobody answered them."""
+    buyers = [each for each in HISTORY if b'"subscription"' not in (each.value or b"")]
+    found = run(buyers, [ORIGIN], 60)
+    assert found.lead is None
+    assert found.quality is not None
+    said, counted = as_json(found, 60)["alerts"], found.quality
+    assert counted.alerts > 10
+    end_ms = ORIGIN.known_ms + 60 * MS_PER_DAY
+    assert counted.customers == len({each.key for each in buyers if each.timestamp <= end_ms})
+    assert counted.per_1000_and_week == pytest.approx(1000 * counted.alerts / counted.customers / (60 / 7))
+    assert said["flap_rate"] == pytest.approx(counted.flaps / counted.alerts, abs=1e-5)
+    assert said["flap_rate"] < 0.1
+    assert said["response"]["alerts"] == counted.alerts
+    assert said["response"]["acknowledged"] == 0
+    lines = alert_lines(counted)
+    assert f"{counted.alerts} alerts in the horizon" in lines[0]
+    assert lines[1].startswith("no acknowledgements in this log")
+    assert alert_lines(None) == []
+
+
+def test_only_alerts_of_the_horizon_count_and_those_before_tell_what_is_back() -> None:
+    """One that opened before the origin is none of it; one that is back after it is a flap."""
+    before = log(1, 0.0, ("resolved", 10.0))
+    back = [replace(each, dedup_key="c|r") for each in log(2, 100.0, ("acknowledged", 104.0))]
+    origin = Origin.at(round(before[0].as_of.timestamp() * 1000) + 20 * HOUR_MS, whole_day=False)
+    found = quality([*before, *back], 500, origin, 14)
+    assert (found.alerts, found.flaps, found.flap_rate) == (1, 1, 1.0)
+    assert found.per_1000_and_week == pytest.approx(1.0)
+    assert (found.response["alerts"], found.response["median_hours"]) == (1, pytest.approx(4.0))
+    assert quality(before, 500, origin, 14).flap_rate is None

@@ -78,6 +78,8 @@ def test_every_alert_of_the_replay_is_judged(found: tuple[Replay, dict[str, Any]
     )
     assert sum(each["left"] for each in ours["by_cause"].values()) == report["left"] == ours["lead"]["left"]
     assert sum(each["warned"] for each in ours["by_cause"].values()) == ours["lead"]["warned"]
+    assert report["response"]["alerts"] == ours["alerts"]
+    assert report["response"]["acknowledged"] == 0
     json.dumps(report, allow_nan=False)
 
 

@@ -115,3 +115,11 @@ def test_a_plot_leaves_out_what_is_no_number() -> None:
     plot.line([(0.0, 0.0), (0.5, float("nan")), (1.0, 1.0)], "ours", "a & b")
     assert "nan" not in plot.svg()
     assert "a &amp; b" in plot.svg()
+
+
+def test_page_says_how_many_alerts_there_would_be() -> None:
+    """Alerts of the horizon, how steady they are, and that nobody answered, even where no truth is known."""
+    counted = found().quality
+    assert counted is not None
+    assert f"{counted.alerts:,} alerts in the horizon" in page()
+    assert "no acknowledgements in this log" in page()
