@@ -1,9 +1,11 @@
 """Topics as they grow, read committed: for those who watch."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -13,7 +15,10 @@ from stream.errors import BrokerError
 
 __all__ = ["Followed", "Follower", "follow"]
 
+log = structlog.get_logger(__name__)
+
 WAIT_MS = 200
+AGAIN_S = 1.0
 
 
 async def follow(settings: Settings, topic: str) -> AsyncIterator[list[Any]]:
@@ -87,13 +92,14 @@ class Follower:
             ) from error
 
     async def ends(self, topic: str) -> dict[int, int]:
-        """Where the committed records of a topic end now, by partition.
-
-        Raises:
-            KafkaError: Kafka does not say.
-        """
-        ends = await self._reader.end_offsets(self._parts[topic])
-        return {part.partition: end for part, end in ends.items()}
+        """Where the committed records of a topic end now, by partition; Kafka's absence is waited out."""
+        while True:
+            try:
+                ends = await self._reader.end_offsets(self._parts[topic])
+                return {part.partition: end for part, end in ends.items()}
+            except KafkaError as error:
+                log.warning("ends of a topic are not known, asking again", topic=topic, reason=repr(error))
+                await asyncio.sleep(AGAIN_S)
 
     def _key(self, part: TopicPartition) -> tuple[str, int]:
         return self._names[part.topic], part.partition

@@ -24,7 +24,7 @@ from stream.errors import BrokerError, StateError
 from stream.state.layout import LAYOUT_VERSION
 from stream.state.position import POSITION_KEY, Position
 
-__all__ = ["Restored", "check_position", "log_reader", "restore"]
+__all__ = ["Restored", "check_position", "let_go", "log_reader", "restore"]
 
 log = structlog.get_logger(__name__)
 
@@ -114,10 +114,10 @@ async def log_reader(
             await reader._client.set_topics(topics)
         yield reader
     finally:
-        await _let_go(reader)
+        await let_go(reader)
 
 
-async def _let_go(reader: Any) -> None:
+async def let_go(reader: Any) -> None:
     """Stop a reader whose broker may be away.
 
     While a fetch of it waits to be tried again, aiokafka's `stop` ends half-way with that fetch's own

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
 from stream.config import Settings
+from stream.engine.restore import let_go
 
 __all__ = ["Share"]
 
@@ -66,7 +67,7 @@ class Share:
                 await member.getmany(timeout_ms=1000)  # says that we are alive; all is paused
         finally:
             self.owned = frozenset()
-            await member.stop()
+            await let_go(member)
 
     async def lost(self) -> None:
         """What was ours may be another's from now on."""

@@ -37,6 +37,7 @@ def test_amtool_accepts_it(amtool: str) -> None:
         ("alertname=kizuna_mine severity=error team=support-lead", "support-lead"),
         ("alertname=kizuna_churn_risk_high severity=error team=customer-success", "customer-success"),
         ("alertname=kizuna_mass_drop severity=critical team=operations", "operations"),
+        ("alertname=kizuna_promise_late severity=warning team=operations", "operations"),
         ("alertname=kizuna_gone severity=info team=none", "support"),
         ("alertname=DiskFull severity=critical", "others"),
     ],
