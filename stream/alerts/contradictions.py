@@ -24,6 +24,8 @@ MAX_LOCALE = 8  # characters, of an interaction's too
 
 Found = tuple[str, str]
 
+RESERVED = "mass_drop"
+
 
 def contradictions(
     rule: dict[str, Any], wrong: Collection[Any], declared: Collection[str] | None
@@ -74,6 +76,8 @@ def _never(kind: Kind, clear: float) -> bool:
 
 
 def _of_kind(rule: dict[str, Any], wrong: Collection[Any]) -> Iterator[Found]:
+    if rule.get("id") == RESERVED:
+        yield "id", f"id {RESERVED!r} is that of the alert about the data"
     kind = rule.get("kind")
     for name, (owner, what) in NEEDS.items():
         if kind == owner and name not in rule and name not in wrong:

@@ -9,6 +9,7 @@ from schemas.alert import AlertV1
 from schemas.codec import encode
 from schemas.command import CommandV1
 from stream.alerts.commands import Refused
+from stream.alerts.contradictions import RESERVED
 from stream.alerts.life import alert_id
 from stream.alerts.rules import Storm as Limits
 from stream.alerts.storm import MASS_DROP, drops
@@ -19,7 +20,7 @@ from stream.state.table import CustomerTable
 
 __all__ = ["RULE_ID", "told", "watch"]
 
-RULE_ID = "mass_drop"
+RULE_ID = RESERVED
 ACTION = "check_the_data"
 DUE_MS = 3_600_000
 SUBJECT = "partition-%d"

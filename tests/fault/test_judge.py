@@ -11,6 +11,7 @@ import pytest
 from stream.config import Settings
 from stream.engine.feed import open_feed
 from stream.state.position import POSITION_KEY
+from tests import calm
 from tests.fault.history import history
 from tests.fault.judge import OUTPUTS, Topics, compare, read
 from tests.integration.engine.process import REAL, WorkerProcess
@@ -139,7 +140,7 @@ async def test_the_judge_finds_every_planted_error_and_nothing_in_an_exact_resul
 ) -> None:
     """What a worker wrote is exact; with one record dropped, repeated, moved or altered it is not."""
     messages = history(customers=60, days=120, seed=5)
-    with WorkerProcess(settings, log, REAL) as worker:
+    with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(calm.written(log.parent))) as worker:
         await asyncio.to_thread(worker.wait_ready)
         async with open_feed(settings) as sender:
             for number, (key, value) in enumerate(messages):

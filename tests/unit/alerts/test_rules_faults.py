@@ -78,6 +78,7 @@ FAULTS: dict[str, tuple[str, str, int, str]] = {
     "nan": ("open = 25.0", "open = nan", 0, ">="),
     "infinite": ("clear = 300.0", "clear = -inf", 0, ">="),
     "huge": ("open = 500.0", "open = " + "9" * 400, 0, "out of range"),
+    "our own rule": ('id = "low"', 'id = "mass_drop"', 0, "alert about the data"),
     "unknown kind": ('"trust_drop"\ndays = 30', '"trust_dropp"', 0, "must be one of trust_below"),
     "unknown field": ("days = 30", "days = 30\nmin_purchase = 4", 1, "did you mean `min_purchase_days`?"),
     "missing field": ("clear = 10.0\n", "", -5, "`clear` is missing"),
