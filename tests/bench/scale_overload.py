@@ -2,7 +2,8 @@
 
 The customers are many residents: few busy ones would make the state itself grow, by what overflows their
 rows. On two cores nobody can feed three times what an unhindered worker does: so it is given a share of its
-core, stopped and let go many times a second as a CPU quota does it, and its capacity is measured like that.
+core, stopped and let go many times a second as a CPU quota does it, and its capacity is measured like that. It
+drains unhindered.
 
 Events make the state grow whatever the load. What the backlog costs beside it is told by a second worker that
 restores the same state when all is over: `rss_restored_mb`.
@@ -43,14 +44,15 @@ async def overload(at: Broker, residents: int, minutes: float, say: Callable[[di
     try:
         await scale_state.fill(settings, scale_state.rows(now_ms), residents)
         await preload(settings, Workload(CAPACITY_EVENTS, residents, 1, now_ms), b'"first-')
-        with worker(settings, at.scratch / "overload", NO_SWEEP) as job, throttled(job):
-            capacity = await _capacity(job)
-            say({"phase": "capacity", "rate": round(capacity)})
-            before = await _seen(job)
-            n_events = round(TIMES * capacity * minutes * 60)
-            workload = Workload(n_events, residents, 2, now_ms)
-            samples = [await _sample(job, "before", before, say)]
-            fed_s = await _feed(settings, workload, TIMES * capacity, job, before, samples, say)
+        with worker(settings, at.scratch / "overload", NO_SWEEP) as job:
+            with throttled(job):
+                capacity = await _capacity(job)
+                say({"phase": "capacity", "rate": round(capacity)})
+                before = await _seen(job)
+                n_events = round(TIMES * capacity * minutes * 60)
+                workload = Workload(n_events, residents, 2, now_ms)
+                samples = [await _sample(job, "before", before, say)]
+                fed_s = await _feed(settings, workload, TIMES * capacity, job, before, samples, say)
             over = time.monotonic()
             while (samples[-1]["lag"]) > 0 or samples[-1]["events"] < n_events + CAPACITY_EVENTS:
                 if time.monotonic() - over > DRAIN_S:
