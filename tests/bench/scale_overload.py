@@ -2,7 +2,7 @@
 
 The customers are many residents: few busy ones would make the state itself grow, by what overflows their
 rows. On two cores nobody can feed three times what an unhindered worker does: so it is given a share of its
-core, stopped and let go many times a second as a CPU quota does it; its capacity is measured like that, and it
+core, stopped and let go many times a second as by a CPU quota; its capacity is measured like that, and it
 drains unhindered.
 
 Events make the state grow whatever the load. What the backlog costs beside it is told by a second worker that

@@ -18,7 +18,7 @@ from tests.integration.notify.process import notifier, publish, until
 
 LABELS = {"alertname", "severity", "rule", "tier", "team", "customer_ref"}
 OUTAGE_S = float(os.environ.get("KIZUNA_OUTAGE_S", "0"))
-"""How much longer than some failed tries a server is away: 600 by hand, with `-o faulthandler_timeout=1200`."""
+"""Beyond some failed tries a server is away: 600 by hand, with `-o faulthandler_timeout=1200`."""
 SOON: dict[str, Any] = {"alertmanager_resolve_s": "3", "alertmanager_repost_s": "1"}
 
 
