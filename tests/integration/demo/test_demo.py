@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from schemas.codec import decode_alert
 from stream.alerts import rules
 from stream.cli.where import DEMO_APP, DEMO_PREFIX
 from stream.config import load
@@ -23,6 +24,7 @@ from stream.state.position import POSITION_KEY
 from stream.state.table import CustomerTable
 from tests.integration.demo.conftest import Home, last_line
 
+LIVE_NAMES = {state.name for state in LIVE}
 PUBLISHED = ("seq", "trust_centi", "risk_e4")
 """Of a row: what depends on when it was published, and so on where transactions were cut."""
 
@@ -64,7 +66,7 @@ def test_killed_worker_ends_with_the_scores_of_an_unbroken_run(home: Home) -> No
     live = pipeline.new_table()
     rows = [record for record in topics[CHANGELOG] if record.key != POSITION_KEY]
     live.load([record.key for record in rows], [record.value for record in rows])
-    n_open = n_customers = 0
+    n_customers = 0
     for number in range(4):
         mine = [record for record in topics["interactions"] if record.partition == number]
         replayed = pipeline.new_table()
@@ -72,9 +74,11 @@ def test_killed_worker_ends_with_the_scores_of_an_unbroken_run(home: Home) -> No
             pipeline.step(replayed, mine[start : start + 5_000], mine[-1].timestamp)
         assert _differences(replayed, live) == []
         n_customers += len(replayed)
-        n_open += _open_alerts(replayed)
     assert n_customers == len(live)
-    assert n_open == _open_alerts(live)
+    # When an alert moves depends on when somebody looked: the log is held to the state, not to the replay.
+    newest = {record.key: decode_alert(record.value) for record in topics["alert-log"]}
+    told = Counter(alert.state for alert in newest.values() if alert.state.upper() in LIVE_NAMES)
+    assert sum(told.values()) == _open_alerts(live) > 0
     _explains(home)
 
 
@@ -127,7 +131,10 @@ def _read_topics(home: Home, *names: str) -> dict[str, list[Any]]:
         settings = load(bootstrap=kafka.bootstrap, app_id=DEMO_APP, topic_prefix=DEMO_PREFIX)
 
         async def read() -> dict[str, list[Any]]:
-            return {name: await read_topic(settings, name) for name in names or ("interactions", CHANGELOG)}
+            return {
+                name: await read_topic(settings, name)
+                for name in names or ("interactions", CHANGELOG, "alert-log")
+            }
 
         return asyncio.run(read())
 
