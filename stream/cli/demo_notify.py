@@ -22,7 +22,10 @@ CONFIG = """\
 route: {receiver: nobody, group_by: [alertname, team]}
 receivers: [{name: nobody}]
 """
-EMPTY = "# Empty on purpose: the demo's notify tells its own Alertmanager and nobody else.\n"
+ALL_SETTINGS = """\
+# The demo's notify tells its own Alertmanager and nobody else. Its customers are invented, or of a public data set:
+notify_customer_id = true
+"""
 
 
 def find_alertmanager() -> str | None:
@@ -66,7 +69,7 @@ class DemoNotify:
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir(parents=True)
         (data / "alertmanager.yml").write_text(CONFIG, "utf-8")
-        (self._directory / "notify.toml").write_text(EMPTY, "utf-8")
+        (self._directory / "notify.toml").write_text(ALL_SETTINGS, "utf-8")
         self._alertmanager.port = free_port(self._alertmanager.port)
         self._spawn_alertmanager()
         deadline = monotonic() + READY_LIMIT_S

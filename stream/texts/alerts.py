@@ -21,10 +21,12 @@ ABOUT = {
     "value_at_risk_above": "churn_risk",
 }
 """Kind of rule -> the score whose reasons tell why; of the others both."""
+PAST = ("recovering", "resolved", "expired")
+"""States in which what the rule saw holds no longer: then only its name is said."""
 
 
 def alert_title(alert: AlertV1, language: Language = ENGLISH, who: str | None = None) -> str:
-    """One line: what the rule saw, and of whom.
+    """One line: what the rule sees, and of whom; its name alone where that is over.
 
     Args:
         alert: after any transition.
@@ -61,7 +63,8 @@ def state_words(state: str, language: Language = ENGLISH) -> str:
 
 def _what(alert: AlertV1, language: Language) -> str:
     name = "alert_data" if alert.subject == "data" else f"alert_{alert.kind}"
-    if alert.subject != "data" and (alert.value is None or name not in language.phrases):
+    holds = alert.value is not None and alert.state not in PAST
+    if alert.subject != "data" and not (holds and name in language.phrases):
         name = "alert_other"
     return language.say(name, value=alert.value, open=alert.threshold_open, rule=alert.rule_id)
 

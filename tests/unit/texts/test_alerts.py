@@ -127,6 +127,15 @@ def test_an_alert_that_is_over_asks_for_nothing() -> None:
     assert "over: moved away" in alert_lines(alert(state="resolved", resolve_reason="moved away"))
 
 
+@pytest.mark.parametrize("state", ["recovering", "resolved", "expired"])
+def test_what_holds_no_longer_is_not_said_to_hold(state: State) -> None:
+    """A rule that rang below 40 is named, without `at or below` beside a value that is above."""
+    over = alert(state=state, value=62.0)
+    assert alert_title(over) == f"rule {over.rule_id}: {over.customer_id}"
+    assert "at or below" not in alert_lines(over)[0]
+    assert "at or below" in alert_lines(alert(value=38.0))[0]
+
+
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=lambda language: language.code)
 def test_every_transition_state_and_kind_has_its_words(language: Language) -> None:
     """No code of the contract reaches a person as a code, and no two transitions read the same."""
