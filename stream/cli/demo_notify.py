@@ -23,7 +23,8 @@ route: {receiver: nobody, group_by: [alertname, team]}
 receivers: [{name: nobody}]
 """
 ALL_SETTINGS = """\
-# The demo's notify tells its own Alertmanager and nobody else. Its customers are invented, or of a public data set:
+# The demo's notify tells its own Alertmanager and nobody else.
+# Its customers are invented, or of a public data set:
 notify_customer_id = true
 """
 
