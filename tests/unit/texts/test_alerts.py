@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from schemas.alert import Acknowledged, Action, AlertV1, Note, Snoozed, State, Suppressed, Transition, WhatIf
 from schemas.score import Reason
 from stream.alerts.rules import Kind
-from stream.texts.alerts import alert_lines, alert_title, play_words
+from stream.texts.alerts import alert_lines, alert_title, play_words, why
 from stream.texts.languages import ENGLISH, JAPANESE, LANGUAGES, Language
 from tests.contract.strategies import struct
 
@@ -116,6 +116,16 @@ def test_what_people_said_is_passed_on() -> None:
         "snoozed until 2026-11-24 10:00 UTC by mika",
         "ayumi: Called twice.",
     ]
+
+
+def test_the_reason_that_a_rule_rang_for_comes_first() -> None:
+    """A failed payment says so, though a parcel that is late weighs more; without its reason size decides."""
+    failed = Reason("churn_risk", "payment_failures", 0.2, 2.0, 0.0)
+    assert why(alert(kind="payment_failed", reasons=[*REASONS, failed]))[0].startswith("payments failed")
+    overdue = Reason("trust", "delivery_overdue", -0.5, -1.0, 0.0)
+    found = why(alert(kind="promise_overdue", reasons=[*REASONS, overdue]))
+    assert found[0].startswith("a promised delivery is overdue")
+    assert why(alert(kind="payment_failed"))[0].startswith("deliveries came late or failed")
 
 
 def test_an_alert_that_is_over_asks_for_nothing() -> None:
