@@ -18,7 +18,7 @@ from pydantic_settings import (
 
 from stream.errors import ConfigError
 
-__all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "Settings", "WebhookSettings", "load"]
+__all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "Settings", "WebhookSettings", "load", "without_settings"]
 
 CONFIG_FILE = "kizuna.toml"
 CONFIG_VARIABLE = "KIZUNA_CONFIG"
@@ -233,3 +233,8 @@ def load(**flags: object) -> Settings:
         ) from error
     except ValueError as error:  # the file is not TOML, or a variable is not JSON where a list is asked
         raise ConfigError(f"settings: {error}", hint=f"correct {named or CONFIG_FILE}") from error
+
+
+def without_settings() -> dict[str, str]:
+    """This process's variables but those that are settings: for a child that is to have its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_")}

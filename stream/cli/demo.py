@@ -13,6 +13,7 @@ from stream.alerts import rules as alert_rules
 from stream.cli import output
 from stream.cli.demo_account import take_account
 from stream.cli.demo_live import Watch, play
+from stream.cli.demo_notify import DemoNotify
 from stream.cli.demo_summary import Summary, as_json, judge, tell
 from stream.cli.demo_worker import DemoWorker
 from stream.cli.kafka import local_kafka
@@ -29,6 +30,7 @@ from stream.local.process import deferred_signals
 from stream.model import parameters
 from stream.offline import cdnow
 from stream.offline.evaluate import cdnow_39_39, fitted_on_cdnow
+from stream.offline.late_parcel import ARRIVES_S, NAME
 from stream.pipeline import Pipeline
 
 __all__ = ["demo"]
@@ -40,6 +42,10 @@ NEVER_S = 86_400.0  # history is swept by its own clock, so that every run of th
 LIVE_SWEEP_S = 5.0
 STALL_S = 120.0
 INTERRUPTED = 130
+WITHOUT_ALERTMANAGER = (
+    "not installed (Debian: apt-get install prometheus-alertmanager); "
+    "`kizuna notify --dry-run` prints what it would be shown"
+)
 
 
 def demo(
@@ -53,7 +59,9 @@ def demo(
     """Feed 69,659 real purchases to a worker on a Kafka of its own, then invented traffic until Ctrl-C.
 
     The purchases are CDNOW's, 1997-98, moved so that the last is now. The customers of the invented traffic
-    are called gen-... Each run begins with empty topics: those of an earlier run, demo-..., are deleted.
+    are called gen-..., and demo-late-...: every two minutes one of these misses a parcel. Alerts are shown to
+    an Alertmanager of the demo's own, where one is installed. Each run begins with empty topics: those of an
+    earlier run, demo-..., are deleted.
     Ctrl-C leaves nothing running.
 
     Example: kizuna demo --once --json
@@ -64,9 +72,11 @@ def demo(
     sales = [(sale.customer_id.encode(), encode(sale)) for sale in cdnow.interactions(now_ms())]
     directory = settings.data_dir / "demo"
     with exclusive(directory / "lock", patience_s=0.0), _kafka(settings) as (settings, version):
-        worker = DemoWorker(settings, directory)
+        worker, notify = DemoWorker(settings, directory), DemoNotify(settings, directory)
+        notified = None
         try:
             with output.progress() as report:
+                notify.end_leftover()
                 worker.end_leftover()
                 _clean_topics(settings, report)
                 worker.start(sweep_interval_s=NEVER_S, report=report)
@@ -74,12 +84,14 @@ def demo(
             if not json:
                 tell(summary, worker.log)
             if not once and not summary.account.faults:
-                _live(settings, worker, summary, seed)
+                _live(settings, worker, notify, summary, seed)
+                notified = notify.shown()
         finally:
             with deferred_signals():
+                notify.stop()
                 worker.stop()
     if json:
-        output.json_line(as_json(summary))
+        output.json_line(as_json(summary, notified))
     judge(summary, worker.log)
     if not once:
         raise typer.Exit(INTERRUPTED)
@@ -166,16 +178,24 @@ async def _feed(
             await asyncio.sleep(0.2)
 
 
-def _live(settings: Settings, worker: DemoWorker, summary: Summary, seed: int) -> None:
+def _live(settings: Settings, worker: DemoWorker, notify: DemoNotify, summary: Summary, seed: int) -> None:
     """Invented traffic on top of the real state, until Ctrl-C."""
     with output.progress() as report:
         worker.start(sweep_interval_s=LIVE_SWEEP_S, report=report)
-    output.note("Live: invented customers from here on, called gen-... Ctrl-C ends the demo.")
-    output.note(f"  metrics {worker.url}/metrics")
-    output.note(f"  log     {worker.log}")
+        report("Starting Alertmanager and notify", 0, 0)
+        notify.start()
+    output.note(f"Live: invented customers from here on, called gen-... and {NAME}... Ctrl-C ends the demo.")
+    output.note(f"  metrics       {worker.url}/metrics")
+    output.note(f"  log           {worker.log}")
+    output.note(f"  Alertmanager  {notify.url or WITHOUT_ALERTMANAGER}")
+    output.note(
+        f"Now {NAME}1 misses a parcel, which comes {ARRIVES_S / 60:.0f} minutes later. In a second terminal:"
+    )
+    output.note(f"  kizuna alerts list --customer {NAME}1")
+    output.note(f"  kizuna alerts ack {NAME}1 --by YOU")
     watch = Watch(summary.account.open_alerts)
     try:
-        asyncio.run(play(settings, worker, watch, seed))
+        asyncio.run(play(settings, worker, notify, watch, seed))
     except KeyboardInterrupt:
         output.note(
             f"Ended: {watch.sent:,} invented events sent, {watch.opened:,} alerts opened, "

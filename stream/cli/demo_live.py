@@ -12,26 +12,24 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.alert import AlertV1, Severity
-from schemas.codec import decode_alert, encode
-from schemas.interaction import Interaction
+from schemas.codec import decode_alert
 from stream.cli import output
+from stream.cli.demo_notify import DemoNotify
+from stream.cli.demo_traffic import CUSTOMERS, send_traffic
 from stream.cli.demo_worker import DemoWorker, Samples
-from stream.clock import now_ms
 from stream.config import Settings
-from stream.engine.feed import open_feed
 from stream.engine.follow import follow
-from stream.offline.generate import generate
-from stream.offline.live import live
-from stream.texts.sentences import reasons_words
+from stream.offline.late_parcel import NAME
+from stream.texts.alerts import alert_lines, alert_title, play_words, why
 
 __all__ = ["Watch", "alert_line", "play"]
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
 STYLE = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "blue"}
 OVER = ("resolved", "expired")
-CUSTOMERS = 500
-DAYS = 180
 NEWEST = 8
+WORST = 1
+"""Reasons in a line; the story has all of them."""
 LINE_EVERY_S = 10.0
 
 
@@ -44,11 +42,18 @@ class Watch:
     opened: int = 0
     resolved: int = 0
     newest: deque[AlertV1] = field(default_factory=lambda: deque(maxlen=NEWEST))
+    parcels: deque[AlertV1] = field(default_factory=lambda: deque(maxlen=NEWEST))
     samples: Samples = field(default_factory=dict)
+
+    def count(self) -> None:
+        """One more event was sent."""
+        self.sent += 1
 
     def see(self, alert: AlertV1) -> None:
         """Take in one transition."""
         self.newest.appendleft(alert)
+        if alert.customer_id.startswith(NAME):
+            self.parcels.appendleft(alert)
         if alert.state in OVER:
             self.resolved += 1
             self.open_alerts.pop(alert.dedup_key, None)
@@ -62,7 +67,7 @@ class Watch:
         return {severity: counts[severity] for severity in SEVERITIES if counts[severity]}
 
 
-async def play(settings: Settings, worker: DemoWorker, watch: Watch, seed: int) -> None:
+async def play(settings: Settings, worker: DemoWorker, notify: DemoNotify, watch: Watch, seed: int) -> None:
     """Send invented traffic in real time, follow the alerts and show both. Ends only by being cancelled.
 
     Raises:
@@ -70,29 +75,9 @@ async def play(settings: Settings, worker: DemoWorker, watch: Watch, seed: int) 
     """
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_follow(settings, watch))
-        tasks.create_task(_feed(settings, watch, seed))
-        tasks.create_task(_look_after(worker, watch))
+        tasks.create_task(send_traffic(settings, seed, watch.count))
+        tasks.create_task(_look_after(worker, notify, watch))
         await _show(worker, watch)
-
-
-async def _feed(settings: Settings, watch: Watch, seed: int) -> None:
-    start_ms = now_ms()
-    async with open_feed(settings) as feed:
-
-        async def send(event: Interaction) -> None:
-            await feed.send(event.customer_id.encode(), encode(event))
-            watch.sent += 1
-
-        history = await asyncio.to_thread(generate, CUSTOMERS, DAYS, seed, start_ms)
-        for event in history.events:
-            await send(event)
-        await feed.flush()
-        for event in live(seed, start_ms, customers=CUSTOMERS):
-            ahead_s = event.occurred_at.timestamp() - now_ms() / 1000
-            if ahead_s > 0:
-                await feed.post()
-                await asyncio.sleep(ahead_s)
-            await send(event)
 
 
 async def _follow(settings: Settings, watch: Watch) -> None:
@@ -101,9 +86,10 @@ async def _follow(settings: Settings, watch: Watch) -> None:
             watch.see(decode_alert(record.value))
 
 
-async def _look_after(worker: DemoWorker, watch: Watch) -> None:
+async def _look_after(worker: DemoWorker, notify: DemoNotify, watch: Watch) -> None:
     while True:
         worker.check()
+        notify.check()
         watch.samples = await asyncio.to_thread(worker.samples)
         await asyncio.sleep(1.0)
 
@@ -117,7 +103,11 @@ async def _show(worker: DemoWorker, watch: Watch) -> None:
                 screen.update(_picture(worker, watch, rate.of(watch.samples)))
                 await asyncio.sleep(1.0)
     while True:
-        await asyncio.sleep(LINE_EVERY_S)
+        for _ in range(round(LINE_EVERY_S)):
+            await asyncio.sleep(1.0)
+            while watch.parcels:
+                for line in _story(watch.parcels.pop()):
+                    output.note(line)
         counts = ", ".join(f"{n} {severity}" for severity, n in watch.by_severity().items()) or "none"
         output.note(
             f"generated traffic: {watch.sent:,} sent, {rate.of(watch.samples):.0f} events/s, "
@@ -149,7 +139,7 @@ def _lag(samples: Samples) -> float:
 def _picture(worker: DemoWorker, watch: Watch, rate: float) -> Group:
     head = Text.assemble(
         ("generated traffic", "bold"),
-        f" (customers gen-000001 to gen-{CUSTOMERS:06}, all invented) · {watch.sent:,} sent"
+        f" (customers gen-000001 to gen-{CUSTOMERS:06} and {NAME}..., all invented) · {watch.sent:,} sent"
         f" · {rate:.0f} events/s · lag {_lag(watch.samples):.0f} · worker pid {worker.pid}",
     )
     counts = Text("open alerts: ")
@@ -158,8 +148,9 @@ def _picture(worker: DemoWorker, watch: Watch, rate: float) -> Group:
     table = Table(box=None, show_header=False, padding=(0, 1))
     for cells in _rows(watch.newest):
         table.add_row(*cells)
+    stories = [Text("\n".join(_story(watch.parcels[0])), style="bold")] if watch.parcels else []
     foot = Text(f"metrics {worker.url}/metrics · log {worker.log} · Ctrl-C ends the demo", style="dim")
-    return Group(head, counts, table, foot)
+    return Group(head, counts, table, *stories, foot)
 
 
 def _rows(alerts: Iterable[AlertV1]) -> Iterable[tuple[Text, ...]]:
@@ -168,21 +159,25 @@ def _rows(alerts: Iterable[AlertV1]) -> Iterable[tuple[Text, ...]]:
         yield (
             Text(alert.state_since.strftime("%H:%M:%S"), style="dim"),
             Text(f"{alert.state} {alert.severity}", style=style),
-            Text(alert.customer_id),
-            Text(_what(alert)),
+            Text(alert_title(alert)),
+            Text(_why_and_what(alert)),
         )
 
 
+def _story(alert: AlertV1) -> list[str]:
+    """All that an alert says to people: what happened, why, what to do."""
+    return [alert_title(alert), *(f"  {line}" for line in alert_lines(alert))]
+
+
 def alert_line(alert: AlertV1) -> str:
-    """One alert in words: who, how bad, and why."""
-    return f"{alert.state:10} {alert.severity:8} {alert.customer_id:12} {_what(alert)}"
+    """One alert in words: how bad, who, why, and what to do."""
+    said = _why_and_what(alert)
+    return f"{alert.state:10} {alert.severity:8} {alert_title(alert)}" + (f": {said}" if said else "")
 
 
-def _what(alert: AlertV1) -> str:
-    about = "churn_risk" if alert.rule_id.startswith("churn") else "trust"
-    value = f"trust {alert.trust:.1f}"
-    if about == "churn_risk" and alert.churn_risk is not None:
-        value = f"churn risk {alert.churn_risk:.2f}"
-    reasons = [(reason.score, reason.code, reason.contribution) for reason in alert.reasons]
-    why = reasons_words(reasons, about)
-    return f"{value}: {why}" if why and alert.state not in OVER else value
+def _why_and_what(alert: AlertV1) -> str:
+    if alert.state in OVER:
+        return ""
+    reasons = "; ".join(why(alert)[:WORST])
+    code = alert.recommended_action if alert.action is None else alert.action.code
+    return f"{reasons}; to do: {play_words(code)}" if reasons else f"to do: {play_words(code)}"

@@ -51,8 +51,8 @@ def judge(summary: Summary, log: Path) -> None:
         )
 
 
-def as_json(summary: Summary) -> dict[str, Any]:
-    """The keys that scripts read."""
+def as_json(summary: Summary, notified: int | None = None) -> dict[str, Any]:
+    """The keys that scripts read; `notified`: alerts that Alertmanager held at the end, None without one."""
     account, churn = summary.account, summary.churn
     return {
         "events": account.sent,
@@ -63,6 +63,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "scores": account.scores,
         "alerts_opened": account.opened,
         "alerts_resolved": account.resolved,
+        "alerts_notified": notified,
         "events_per_second": round(summary.events_per_second, 1),
         "kafka_version": summary.kafka_version,
         "exactly_once": not account.faults,

@@ -49,7 +49,7 @@ def notify(
     Example: kizuna notify --dry-run
     """
     from stream.cli import output
-    from stream.cli.where import reachable
+    from stream.cli.where import reachable, whose
     from stream.config import load
 
     named = load(
@@ -71,5 +71,5 @@ def notify(
 
         if not dry_run:
             raise typer.Exit(run_notify(settings))
-        for line in asyncio.run(preview_notify(settings)):
+        for line in asyncio.run(preview_notify(whose(settings, "alerts"))):
             output.say(encode(line).decode() if json else str(line))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from schemas.alert import AlertV1
 from schemas.score import Reason
-from stream.model.evidence import DIMENSION_OF
+from stream.model.evidence import DERIVED_CAUSES, DIMENSION_OF
 from stream.model.risk import BASE_TERMS
 from stream.pipeline.times import to_ms
 from stream.texts.languages import ENGLISH, Language
@@ -21,10 +21,14 @@ ABOUT = {
     "value_at_risk_above": "churn_risk",
 }
 """Kind of rule -> the score whose reasons tell why; of the others both."""
+LEADS = {"promise_overdue": frozenset(DERIVED_CAUSES), "payment_failed": frozenset({"payment_failures"})}
+"""Kind of rule -> codes of the reasons that are what it rang for, and come first whatever their size."""
+PAST = ("recovering", "resolved", "expired")
+"""States in which what the rule saw holds no longer: then only its name is said."""
 
 
 def alert_title(alert: AlertV1, language: Language = ENGLISH, who: str | None = None) -> str:
-    """One line: what the rule saw, and of whom.
+    """One line: what the rule sees, and of whom; its name alone where that is over.
 
     Args:
         alert: after any transition.
@@ -45,7 +49,7 @@ def alert_lines(alert: AlertV1, language: Language = ENGLISH) -> list[str]:
 
 
 def why(alert: AlertV1, language: Language = ENGLISH) -> list[str]:
-    """The reasons that speak against the customer under the rule, as clauses, the largest first."""
+    """The reasons that speak against the customer under the rule, as clauses, the weightiest first."""
     return [_reason(each, language) for each in _against(alert)]
 
 
@@ -61,7 +65,8 @@ def state_words(state: str, language: Language = ENGLISH) -> str:
 
 def _what(alert: AlertV1, language: Language) -> str:
     name = "alert_data" if alert.subject == "data" else f"alert_{alert.kind}"
-    if alert.subject != "data" and (alert.value is None or name not in language.phrases):
+    holds = alert.value is not None and alert.state not in PAST
+    if alert.subject != "data" and not (holds and name in language.phrases):
         name = "alert_other"
     return language.say(name, value=alert.value, open=alert.threshold_open, rule=alert.rule_id)
 
@@ -94,7 +99,7 @@ def _happened(alert: AlertV1, language: Language) -> list[str]:
 
 
 def _against(alert: AlertV1) -> list[Reason]:
-    """Reasons that speak against the customer's score under the rule, largest first; of both if unknown."""
+    """Reasons that speak against the customer's score under the rule, its own first, then by size."""
     score = ABOUT.get(alert.kind or "")
     found = [
         each
@@ -103,7 +108,10 @@ def _against(alert: AlertV1) -> list[Reason]:
         and (each.contribution > 0.0 if each.score == "churn_risk" else each.contribution < 0.0)
         and each.code not in BASE_TERMS
     ]
-    return sorted(found, key=lambda each: (each.score != "trust", -abs(each.contribution)))
+    leads = LEADS.get(alert.kind or "", frozenset())
+    return sorted(
+        found, key=lambda each: (each.code not in leads, each.score != "trust", -abs(each.contribution))
+    )
 
 
 def _reason(reason: Reason, language: Language) -> str:

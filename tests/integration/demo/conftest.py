@@ -61,18 +61,23 @@ class Home:
 
     def worker_pid(self) -> int:
         """Of the demo's worker that runs now."""
-        return int(self._worker()["pid"])
+        return int(self._of("worker")["pid"])
+
+    def metrics(self, name: str) -> str:
+        """Of one of the demo's processes."""
+        with urlopen(f"http://127.0.0.1:{self._of(name)['port']}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+        return text
 
     def events_committed(self) -> int:
         """By the demo's worker since it runs."""
-        with urlopen(f"http://127.0.0.1:{self._worker()['port']}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
+        text = self.metrics("worker")
         counts = re.findall(r"^kizuna_events_total\{.*\} (\S+)$", text, re.MULTILINE)
         return int(sum(map(float, counts)))
 
-    def _worker(self) -> dict[str, Any]:
-        worker: dict[str, Any] = json.loads((self.data / "demo" / "worker.json").read_text())
-        return worker
+    def _of(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.data / "demo" / f"{name}.json").read_text())
+        return found
 
     def left(self) -> list[str]:
         """Command lines of processes that still run from here."""

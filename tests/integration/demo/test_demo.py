@@ -23,10 +23,22 @@ from stream.state.alerts import LIVE
 from stream.state.position import POSITION_KEY
 from stream.state.table import CustomerTable
 from tests.integration.demo.conftest import Home, last_line
+from tests.integration.notify.alertmanager import find
 
 LIVE_NAMES = {state.name for state in LIVE}
 PUBLISHED = ("seq", "trust_centi", "risk_e4")
 """Of a row: what depends on when it was published, and so on where transactions were cut."""
+
+
+OPENED = "opened (warning, since"
+PAGER = """
+alertmanager_urls = ["http://127.0.0.1:9/theirs"]
+[[webhooks]]
+name = "pager"
+url = "http://127.0.0.1:9/"
+secret_file = "none"
+"""
+"""Settings of a person who uses Kizuna in earnest: the demo must not tell their receivers."""
 
 
 def _adds_up(summary: dict[str, Any]) -> None:
@@ -83,13 +95,21 @@ def test_killed_worker_ends_with_the_scores_of_an_unbroken_run(home: Home) -> No
 
 
 def test_ctrl_c_ends_the_live_demo_and_leaves_nothing(home: Home) -> None:
-    """After the real input comes invented traffic; Ctrl-C gives the summary, 130, and an empty house."""
+    """Invented traffic, alerts in words; Ctrl-C gives the summary, 130, an empty house; nobody was called."""
+    (home.path / "kizuna.toml").write_text(PAGER)
     demo = home.start("demo", "--json")
-    home.wait_for(lambda: "generated traffic" in home.said, demo)
+    home.wait_for(lambda: "generated traffic" in home.said and OPENED in home.said, demo)
+    assert "to do: apologise, compensate, and give a date that will hold" in home.said
+    if installed := find() is not None:
+        home.wait_for(lambda: ('open{severity="error"}', True) in _told(home), demo)
+        assert not any("pager" in line for line, _ in _told(home))
     demo.send_signal(signal.SIGINT)
     stdout, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130, home.said
-    _adds_up(last_line(stdout))
+    summary = last_line(stdout)
+    _adds_up(summary)
+    assert installed == bool(summary["alerts_notified"])
+    assert installed != ("apt-get install prometheus-alertmanager" in home.said)
     assert "invented events sent" in home.said
     assert home.left() == []
     topics = _read_topics(home, "interactions")
@@ -98,7 +118,7 @@ def test_ctrl_c_ends_the_live_demo_and_leaves_nothing(home: Home) -> None:
     )
     assert names["cdnow"] == 69_659  # nothing invented went to a real customer
     assert names["gen"] > 1_000
-    assert set(names) == {"cdnow", "gen"}
+    assert set(names) == {"cdnow", "gen", "demo"}
 
 
 @pytest.mark.parametrize("moment", ["Starting Kafka", "Making empty topics", "Sending", "Scoring"])
@@ -124,6 +144,17 @@ def test_second_demo_at_a_time_is_refused(home: Home) -> None:
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
     assert home.left() == []
+
+
+def _told(home: Home) -> set[tuple[str, bool]]:
+    """Samples of the demo's notify, and whether they are above 0; none while it starts."""
+    try:
+        text = home.metrics("notify")
+    except OSError:
+        return set()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    samples = [line.removeprefix("kizuna_notify_").rsplit(" ", 1) for line in lines]
+    return {(name, float(value) > 0) for name, value in samples}
 
 
 def _read_topics(home: Home, *names: str) -> dict[str, list[Any]]:

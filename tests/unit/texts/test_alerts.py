@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from schemas.alert import Acknowledged, Action, AlertV1, Note, Snoozed, State, Suppressed, Transition, WhatIf
 from schemas.score import Reason
 from stream.alerts.rules import Kind
-from stream.texts.alerts import alert_lines, alert_title, play_words
+from stream.texts.alerts import alert_lines, alert_title, play_words, why
 from stream.texts.languages import ENGLISH, JAPANESE, LANGUAGES, Language
 from tests.contract.strategies import struct
 
@@ -118,6 +118,16 @@ def test_what_people_said_is_passed_on() -> None:
     ]
 
 
+def test_the_reason_that_a_rule_rang_for_comes_first() -> None:
+    """A failed payment says so, though a parcel that is late weighs more; without its reason size decides."""
+    failed = Reason("churn_risk", "payment_failures", 0.2, 2.0, 0.0)
+    assert why(alert(kind="payment_failed", reasons=[*REASONS, failed]))[0].startswith("payments failed")
+    overdue = Reason("trust", "delivery_overdue", -0.5, -1.0, 0.0)
+    found = why(alert(kind="promise_overdue", reasons=[*REASONS, overdue]))
+    assert found[0].startswith("a promised delivery is overdue")
+    assert why(alert(kind="payment_failed"))[0].startswith("deliveries came late or failed")
+
+
 def test_an_alert_that_is_over_asks_for_nothing() -> None:
     """It says why it is over; an unknown reason is passed on as it is."""
     over = alert(state="resolved", transition="resolved", resolve_reason="recovered")
@@ -125,6 +135,15 @@ def test_an_alert_that_is_over_asks_for_nothing() -> None:
     assert "over: the cause is gone" in lines
     assert not any(line.startswith(("to do", "enough")) for line in lines)
     assert "over: moved away" in alert_lines(alert(state="resolved", resolve_reason="moved away"))
+
+
+@pytest.mark.parametrize("state", ["recovering", "resolved", "expired"])
+def test_what_holds_no_longer_is_not_said_to_hold(state: State) -> None:
+    """A rule that rang below 40 is named, without `at or below` beside a value that is above."""
+    over = alert(state=state, value=62.0)
+    assert alert_title(over) == f"rule {over.rule_id}: {over.customer_id}"
+    assert "at or below" not in alert_lines(over)[0]
+    assert "at or below" in alert_lines(alert(value=38.0))[0]
 
 
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=lambda language: language.code)
