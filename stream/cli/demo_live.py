@@ -145,12 +145,14 @@ def _picture(worker: DemoWorker, watch: Watch, rate: float) -> Group:
     counts = Text("open alerts: ")
     for severity, n in watch.by_severity().items():
         counts.append(f"{n:,} {severity}  ", STYLE[severity])
-    table = Table(box=None, show_header=False, padding=(0, 1))
+    table = Table(box=None, show_header=False, padding=(0, 1), expand=True)
+    for ratio in (None, None, None, 1):  # a line each: 24 lines have room for the story and all of them
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio)
     for cells in _rows(watch.newest):
         table.add_row(*cells)
     stories = [Text("\n".join(_story(watch.parcels[0])), style="bold")] if watch.parcels else []
     foot = Text(f"metrics {worker.url}/metrics · log {worker.log} · Ctrl-C ends the demo", style="dim")
-    return Group(head, counts, table, *stories, foot)
+    return Group(head, counts, *stories, table, foot)
 
 
 def _rows(alerts: Iterable[AlertV1]) -> Iterable[tuple[Text, ...]]:
@@ -159,8 +161,8 @@ def _rows(alerts: Iterable[AlertV1]) -> Iterable[tuple[Text, ...]]:
         yield (
             Text(alert.state_since.strftime("%H:%M:%S"), style="dim"),
             Text(f"{alert.state} {alert.severity}", style=style),
-            Text(alert_title(alert)),
-            Text(_why_and_what(alert)),
+            Text(alert.customer_id),
+            Text(": ".join(part for part in (alert.rule_id, _why_and_what(alert)) if part)),
         )
 
 
