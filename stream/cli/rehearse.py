@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from stream.alerts import plays
 from stream.alerts import rules as alert_rules
 from stream.cli import output
 from stream.cli.times import shown
@@ -17,7 +18,9 @@ from stream.offline.rehearse import BUDGETS, FLAP_DAYS, WITHIN_DAYS
 from stream.offline.rehearse import rehearse as run
 from stream.offline.replay import Replay
 from stream.offline.response import answer_line
+from stream.offline.team import Team
 from stream.offline.truth import read_truth
+from stream.pipeline.enrich import Playbook
 
 __all__ = ["rehearse"]
 
@@ -35,6 +38,15 @@ def rehearse(
     flap_days: Annotated[
         float, typer.Option(min=0, max=365, help="An alert that is back so soon after its end flaps.")
     ] = FLAP_DAYS,
+    team_per_day: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            help="Invent a team that acknowledges so many alerts at each day's sweep, the severest first.",
+            show_default="nobody acknowledges",
+        ),
+    ] = None,
     params: Annotated[Path | None, typer.Option(help="Model parameters (TOML).")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules (TOML).")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -43,9 +55,14 @@ def rehearse(
 
     Beside it a plain recency rule on the same events, set to raise as many alerts.
 
-    Example: kizuna rehearse events.jsonl --json
+    With an invented team also how soon alerts are acknowledged, and how many in time.
+
+    Example: kizuna rehearse events.jsonl --team-per-day 5
     """
     known = read_truth(truth or events.with_name(events.name + ".truth.csv"))
+    team = playbook = None
+    if team_per_day is not None:  # it chooses by value at risk, and asks for no what-if
+        team, playbook = Team(team_per_day), Playbook(plays.load(), {}, max_questions=0)
     with output.progress() as report:
         account, found = run(
             history.read(events),
@@ -55,6 +72,8 @@ def rehearse(
             now_ms=now_ms(),
             flap_days=flap_days,
             within_days=within_days,
+            team=team,
+            playbook=playbook,
             on_progress=lambda done: report("Replaying events", done, 0),
         )
     if json:
@@ -83,7 +102,13 @@ def _tell(account: Replay, found: dict[str, Any]) -> None:
             output.say(f"  {found[name]:,} customers have {what} and are left out of what follows")
     _print(_compared(found))
     _print(_causes(found["kizuna"]["by_cause"]))
-    output.say(f"Answers: {answer_line(found['response'])}.")
+    if (per_day := found["team_per_day"]) is None:
+        output.say(f"Answers: {answer_line(found['response'])}.")
+    else:
+        output.say(
+            f"Answers of an invented team, {per_day:,} a day: {answer_line(found['response'])}. "
+            "It works at each day's sweep: an alert that the sweep opened may be taken on within minutes."
+        )
     chance = _share(found["chance_precision"])
     stayed = found["kizuna"]["stayed_dissatisfied"]
     output.say(

@@ -28,9 +28,11 @@ from stream.offline.leadtime import (
 from stream.offline.recency import PaidDays, rule
 from stream.offline.replay import Replay, replay
 from stream.offline.response import response_summary, responses
+from stream.offline.team import Team
 from stream.offline.truth import Truth
 from stream.pipeline import FileRecord, Pipeline
 from stream.pipeline.decode import MAX_AHEAD_MS
+from stream.pipeline.enrich import Playbook
 
 __all__ = ["BUDGETS", "FLAP_DAYS", "WITHIN_DAYS", "rehearse"]
 
@@ -48,6 +50,8 @@ def rehearse(
     now_ms: int,
     flap_days: float = FLAP_DAYS,
     within_days: float = WITHIN_DAYS,
+    team: Team | None = None,
+    playbook: Playbook | None = None,
     on_progress: Callable[[int], None] = lambda _n_records: None,
 ) -> tuple[Replay, dict[str, Any]]:
     """Replay a history and judge its alerts by the truth.
@@ -61,6 +65,8 @@ def rehearse(
         now_ms: wall time, for the limit on events ahead of it.
         flap_days: an alert that opens so soon after the end of the one before is a flap.
         within_days: an alert is right if the customer leaves so soon after it.
+        team: acknowledges alerts each day; None: nobody does.
+        playbook: says by when, and what is at risk, as it does live; None: by the rule's time alone.
         on_progress: called with the number of records so far.
 
     Returns:
@@ -70,15 +76,22 @@ def rehearse(
         DataError: no customer of the truth occurs in the history.
     """
     daily = replace(parameters.publication, event_clock_sweep_days=SWEEP_DAYS)
-    pipeline = Pipeline(replace(parameters, publication=daily), rules, clock="event")
+    pipeline = Pipeline(replace(parameters, publication=daily), rules, "event", playbook)
     paid = PaidDays(now_ms + MAX_AHEAD_MS)
     log: list[bytes] = []
+
+    def keep(alerts: Sequence[tuple[bytes, bytes]]) -> None:
+        log.extend(value for _key, value in alerts)
+        if team is not None:
+            team.read(decode_alert(value) for _key, value in alerts)
+
     account = replay(
         pipeline,
         paid.see(records),
         now_ms=now_ms,
-        on_alerts=lambda alerts: log.extend(value for _key, value in alerts),
+        on_alerts=keep,
         on_progress=on_progress,
+        people=None if team is None else team.take,
     )
     met = set(map(bytes.decode, account.table.index))
     fates = [row for row in truth if row.customer_id in met]
@@ -105,6 +118,7 @@ def rehearse(
         "flap_days": flap_days,
         "within_days": within_days,
         "kizuna": judge.judge(ours),
+        "team_per_day": None if team is None else team.per_day,
         "response": response_summary(responses(alerts), end_ms),
     }
     for name, of_usual in (("recency", False), ("usual_gap", True)):

@@ -11,7 +11,7 @@ from itertools import islice
 
 from schemas.interaction import LATEST
 from stream.errors import ConfigError
-from stream.pipeline import DeadLetter, Effects, FileRecord, Pipeline
+from stream.pipeline import DeadLetter, Effects, FileRecord, Pipeline, Record
 from stream.state.table import CustomerTable
 
 __all__ = ["BATCH", "Replay", "replay", "scores_at"]
@@ -76,6 +76,7 @@ def replay(
     on_alerts: Callable[[Sequence[tuple[bytes, bytes]]], None] = lambda _alerts: None,
     on_time: Callable[[CustomerTable], None] = lambda _table: None,
     on_progress: Callable[[int], None] = lambda _n_records: None,
+    people: Callable[[int], Sequence[Record]] | None = None,
     batch: int = BATCH,
 ) -> Replay:
     """Run a history up to T.
@@ -89,7 +90,9 @@ def replay(
         on_alerts: receives the transitions of each step or sweep, as they are written to the alert log.
         on_time: called with the table after each step and sweep, as event time goes by.
         on_progress: called with the number of records so far.
-        batch: records of one step.
+        people: called with the time at the first event and after each sweep; the commands that it returns are
+            done at once.
+        batch: records of one step, at most.
 
     Raises:
         ConfigError: T is later than any event may be.
@@ -101,24 +104,35 @@ def replay(
             hint="give an earlier time, for example --as-of 2026-11-22",
         )
     account = Replay(pipeline.new_table())
-    for run in _runs(records, batch):
-        account.n_records += len(run)
-        chosen = run if until_ms is None else [record for record in run if record.timestamp <= until_ms]
-        account.n_later += len(run) - len(chosen)
-        effects = pipeline.step(account.table, chosen, now_ms)
+    table, every_ms, seen = account.table, pipeline.sweep_every_ms, 0
+
+    def took(effects: Effects) -> None:
         account.add(effects)
         if effects.dead_letters:
             on_dead(effects.dead_letters)
         if effects.alert_log:
             on_alerts(effects.alert_log)
-        on_time(account.table)
+        on_time(table)
+
+    def act() -> None:
+        nonlocal seen
+        if people is not None and table.watermark_ms // every_ms > seen:
+            seen = table.watermark_ms // every_ms
+            if commands := people(table.watermark_ms):
+                took(pipeline.step(table, (), now_ms, commands=commands))
+
+    for run in _runs(records, batch):
+        account.n_records += len(run)
+        chosen = run if until_ms is None else [record for record in run if record.timestamp <= until_ms]
+        account.n_later += len(run) - len(chosen)
+        for part in [chosen] if people is None else _to_sweeps(chosen, table, every_ms):
+            took(pipeline.step(table, part, now_ms))
+            act()
         on_progress(account.n_records)
-    account.as_of_ms = account.table.watermark_ms if until_ms is None else until_ms
-    for effects in _silence(pipeline, account.table, account.as_of_ms, now_ms):
-        account.add(effects)
-        if effects.alert_log:
-            on_alerts(effects.alert_log)
-        on_time(account.table)
+    account.as_of_ms = table.watermark_ms if until_ms is None else until_ms
+    for effects in _silence(pipeline, table, account.as_of_ms, now_ms):
+        took(effects)
+        act()
     return account
 
 
@@ -133,6 +147,22 @@ def _runs(records: Iterable[FileRecord], size: int) -> Iterator[list[FileRecord]
     iterator = iter(records)
     while run := list(islice(iterator, size)):
         yield run
+
+
+def _to_sweeps(
+    run: Sequence[FileRecord], table: CustomerTable, every_ms: int
+) -> Iterator[Sequence[FileRecord]]:
+    """Parts that each end with the record that makes a sweep due, so that people act right after it.
+
+    The table's clock moves on between the parts.
+    """
+    start = 0
+    for stop, record in enumerate(run, 1):
+        if record.timestamp // every_ms > table.watermark_ms // every_ms:
+            yield run[start:stop]
+            start = stop
+    if start < len(run):
+        yield run[start:]
 
 
 def _silence(pipeline: Pipeline, table: CustomerTable, until_ms: int, now_ms: int) -> Iterator[Effects]:

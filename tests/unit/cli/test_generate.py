@@ -77,6 +77,20 @@ def test_rehearsal_shows_the_recency_rules_beside(tmp_path: Path, capsys: pytest
         assert words in said
 
 
+def test_rehearsal_with_a_team_says_that_it_is_invented(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For people: of whom the answers are, and how many a day; without a team, that there are none."""
+    out = str(tmp_path / "e.jsonl")
+    assert run([*SMALL, "--out", out]) == 0
+    assert run(["rehearse", out]) == 0
+    assert "Answers: no acknowledgements" in capsys.readouterr().out
+    assert run(["rehearse", out, "--team-per-day", "2"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Answers of an invented team, 2 a day: " in said
+    assert "hours in the median" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -84,6 +98,7 @@ def test_rehearsal_shows_the_recency_rules_beside(tmp_path: Path, capsys: pytest
         (("generate", "--out", "e.jsonl", "--skew", "-0.1"), 2, "--skew"),
         (("generate", "--out", "no/such/place.jsonl", "--customers", "1"), 1, "no directory"),
         (("generate", "--out", "e.jsonl", "--end", "soon"), 2, "soon"),
+        (("rehearse", "e.jsonl", "--team-per-day", "0"), 2, "--team-per-day"),
         (("rehearse", "e.jsonl"), 1, "e.jsonl.truth.csv"),
     ],
 )

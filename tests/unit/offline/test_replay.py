@@ -50,6 +50,31 @@ def test_scores_do_not_depend_on_how_the_file_is_cut(pipeline: Pipeline, file: P
     assert values[0] == values[1] == values[2]
 
 
+def test_people_act_once_after_each_sweep_however_the_file_is_cut(pipeline: Pipeline, file: Path) -> None:
+    """Steps of 1, 7 and 5,000 records: asked at the same times, each of them the first moment of a period."""
+    asked: list[list[int]] = []
+    for size in (1, 7, 5_000):
+        times: list[int] = []
+
+        def people(time_ms: int, times: list[int] = times) -> Sequence[FileRecord]:
+            times.append(time_ms)
+            return ()
+
+        replay(
+            pipeline,
+            history.read(file),
+            now_ms=END_MS,
+            batch=size,
+            until_ms=END_MS + 60 * DAY_MS,
+            people=people,
+        )
+        asked.append(times)
+    periods = [time_ms // pipeline.sweep_every_ms for time_ms in asked[0]]
+    assert asked[0] == asked[1] == asked[2]
+    assert periods == sorted(set(periods))
+    assert asked[0][-1] > END_MS
+
+
 def test_replay_is_what_stepping_by_hand_gives(pipeline: Pipeline, file: Path) -> None:
     """The account counts exactly what `Pipeline.step` did, and leaves the same evidence."""
     account = replay(pipeline, history.read(file), now_ms=END_MS, batch=500)
