@@ -74,7 +74,7 @@ async def test_a_port_that_is_taken_is_wrong_use(settings: Settings, log: Path) 
 
 def test_creating_topics_twice_creates_them_once(bare_settings: Settings) -> None:
     """Idempotent, and what was created passes the check."""
-    assert len(create_topics(bare_settings)) == 9
+    assert len(create_topics(bare_settings)) == 11
     assert create_topics(bare_settings) == []
     check_topics(bare_settings)
 
