@@ -148,7 +148,7 @@ async def test_a_person_lists_takes_on_hands_over_snoozes_notes_and_ends_an_aler
         assert (answer["alert"]["owner"], answer["alert"]["ack"]["by"]) == ("ben", "ana")
         assert answer["command"]["expected_seq"] == 2
         assert answer["alert"]["command_id"] == answer["command"]["command_id"]
-        snooze = ("snooze", CUSTOMER, "--by", "ana", "--until", "+8s", "--reason", "on holiday")
+        snooze = ("snooze", CUSTOMER, "--by", "ana", "--until", "+15s", "--reason", "on holiday")
         code, printed = await alerts(*snooze)
         assert code == 0, printed
         assert f"{CUSTOMER} {RULE}: rests until " in printed
