@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -29,8 +30,7 @@ def read_key(path: Path | None, data_dir: Path) -> bytes:
     try:
         if path is None and not place.exists():
             data_dir.mkdir(parents=True, exist_ok=True)
-            place.touch(mode=0o600)
-            place.write_text(token_hex(32) + "\n", encoding="ascii")
+            _make(place)
         key = place.read_bytes().strip()
     except OSError as error:
         raise ConfigError(
@@ -43,3 +43,15 @@ def read_key(path: Path | None, data_dir: Path) -> bytes:
             hint=f"make one: head -c 32 /dev/urandom | base64 > {place}",
         )
     return key
+
+
+def _make(place: Path) -> None:
+    """Put a new key there, whole or not at all: of two copies that start at once, both use the first one's."""
+    fresh = place.with_name(f"{place.name}.{token_hex(8)}")
+    fresh.touch(mode=0o600)
+    try:
+        fresh.write_text(token_hex(32) + "\n", encoding="ascii")
+        with suppress(FileExistsError):
+            place.hardlink_to(fresh)
+    finally:
+        fresh.unlink()

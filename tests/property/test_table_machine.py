@@ -9,13 +9,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert, decode_score
 from schemas.score import ScoreV1
-from stream.alerts import rules
 from stream.model import parameters
 from stream.pipeline import Effects, Pipeline
+from tests import calm
 from tests.oracles import Oracle, alert_differences, score_differences, table_differences
 from tests.strategies import DAY_MS, END_MS, Body, bodies, records
 
-PIPELINE = Pipeline(parameters.load(), rules.load())
+PIPELINE = Pipeline(parameters.load(), calm.RULES)
 
 
 class TableMachine(RuleBasedStateMachine):
