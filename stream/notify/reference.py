@@ -46,7 +46,7 @@ def read_key(path: Path | None, data_dir: Path) -> bytes:
 
 
 def _make(place: Path) -> None:
-    """Put a new key there, whole or not at all: of two copies that start at once, both use the first one's."""
+    """Put a new key there, whole or not at all: two copies that start at once both use the first one's."""
     fresh = place.with_name(f"{place.name}.{token_hex(8)}")
     fresh.touch(mode=0o600)
     try:
