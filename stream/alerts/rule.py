@@ -68,8 +68,8 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         id: stable name; part of the alert's identity.
         kind: what is looked at, and its unit: trust (points); churn risk (probability); how far trust fell in
             `days` (points); the contribution of a cause or dimension to trust (points, usually negative); by
-            how much the most overdue open promise is late (hours, 0 if none is); failed payments, decayed
-            (number); value at risk (units of the customer's currency).
+            how much the most overdue open promise is late (hours, 0 if none is); failed payments, as
+            the churn risk counts them (number); value at risk (units of the customer's currency).
         open: opens at or beyond this value.
         clear: is over only beyond this value.
         severity: PagerDuty's four.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from schemas.alert import Action, AlertV1, State, Transition
 from stream.offline.response import Response, answer_line, response_summary, responses
+from tests.alerts import BASE as USUAL
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 START_MS = round(START.timestamp() * 1000)
@@ -21,33 +22,13 @@ STATES: dict[Transition, State] = {
     "resolved": "resolved",
     "expired": "expired",
 }
-BASE = AlertV1(
-    alert_id="00000000-0000-0000-0000-000000000001",
-    dedup_key="c|r",
-    episode=1,
-    seq=1,
-    rule_id="r",
-    rule_version="1",
-    model_version="1",
-    customer_id="c",
-    segment=None,
+BASE = replace(
+    USUAL,
     severity="error",
-    state="open",
     state_since=START,
     opened_at=START,
-    resolved_at=None,
-    resolve_reason=None,
     as_of=START,
-    trust=30.0,
-    churn_risk=None,
-    horizon_days=90,
-    threshold_open=40.0,
-    threshold_clear=50.0,
-    reasons=[],
-    recommended_action="call_today",
-    owner="support",
     due_at=START + timedelta(hours=48),
-    transition="opened",
 )
 
 

@@ -23,38 +23,21 @@ from stream.offline.response import answer_line
 from stream.offline.team import NAME, Team
 from stream.pipeline import FileRecord, Pipeline
 from stream.pipeline.enrich import Playbook
+from tests.alerts import BASE as USUAL
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 NOW_MS = round(START.timestamp() * 1000) + 5 * DAY_MS
 END_MS = 1_767_225_600_000
 SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
-BASE = AlertV1(
-    alert_id="",
-    dedup_key="",
-    episode=1,
+BASE = replace(
+    USUAL,
     seq=4,
     rule_id="low_trust",
-    rule_version="1",
-    model_version="1",
-    customer_id="",
-    segment=None,
     severity="error",
-    state="open",
     state_since=START,
     opened_at=START,
-    resolved_at=None,
-    resolve_reason=None,
     as_of=START,
-    trust=30.0,
-    churn_risk=None,
-    horizon_days=90,
-    threshold_open=40.0,
-    threshold_clear=50.0,
-    reasons=[],
-    recommended_action="call_today",
-    owner="support",
     due_at=None,
-    transition="opened",
 )
 
 
