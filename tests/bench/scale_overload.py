@@ -29,7 +29,7 @@ __all__ = ["overload"]
 
 SHARE = 0.2  # of the time the worker may run
 PERIOD_S = 0.05
-CAPACITY_EVENTS = 100_000
+CAPACITY_EVENTS = 400_000
 TIMES = 3
 SAMPLE_S = 5.0
 DRAIN_S = 3600.0
@@ -90,16 +90,16 @@ def throttled(job: Job) -> Iterator[None]:
 
 
 async def _capacity(job: Job) -> float:
-    """Events per second over the middle of the first backlog."""
-    marks: list[Seen] = []
-    while not marks or marks[-1]["events"] < CAPACITY_EVENTS:
+    """Events per second over the first backlog, from the moment the state is there; many steps long."""
+    began = None
+    while True:
         job.check()
         seen = await _seen(job)
-        if seen["events"] > 0 and (not marks or seen["events"] > marks[-1]["events"]):
-            marks.append(seen)
+        if began is None and seen["partitions_ready"] == PARTITIONS:
+            began = seen
+        if began is not None and seen["events"] >= CAPACITY_EVENTS:
+            return (seen["events"] - began["events"]) / (seen.time_s - began.time_s)
         await asyncio.sleep(0.1)
-    first, last = marks[0], marks[-1]
-    return (last["events"] - first["events"]) / (last.time_s - first.time_s)
 
 
 async def _seen(job: Job) -> Seen:

@@ -46,17 +46,19 @@ class Workload:
         n_customers: drawn from evenly.
         seed: of the generator.
         end_ms: time of the last event.
+        term_days: between a ticket or a parcel and its deadline.
     """
 
     n_events: int
     n_customers: int
     seed: int
     end_ms: int
+    term_days: int = TERM_DAYS
 
     def events(self) -> Iterator[Event]:
         """All events in order; iterating again gives the same."""
         rng = np.random.default_rng(self.seed)
-        lives = _Lives()
+        lives = _Lives(timedelta(days=self.term_days))
         types = np.array(list(MIX))
         for start in range(0, self.n_events, CHUNK):
             n = min(CHUNK, self.n_events - start)
@@ -80,7 +82,8 @@ class Workload:
 class _Lives:
     """What is open of each customer, so that the next step of it can come."""
 
-    def __init__(self) -> None:
+    def __init__(self, term: timedelta) -> None:
+        self.term_ms = round(term.total_seconds() * 1000)
         self.tickets: dict[int, str] = {}
         self.deliveries: dict[int, str] = {}
 
@@ -109,7 +112,7 @@ def _ticket(i: int, customer: int, time_ms: int, dice: float, lives: _Lives) -> 
         return f'"ticket_id":"{ticket}","status":"resolved"'
     ticket = lives.tickets[customer] = f"t-{i:09d}"
     priority = PRIORITIES[int(dice * len(PRIORITIES))]
-    due = _rfc3339(time_ms + TERM_DAYS * DAY_MS)
+    due = _rfc3339(time_ms + lives.term_ms)
     return f'"ticket_id":"{ticket}","status":"opened","priority":"{priority}","due_at":"{due}"'
 
 
@@ -118,7 +121,7 @@ def _delivery(i: int, customer: int, time_ms: int, dice: float, lives: _Lives) -
     if delivery is not None:
         return f'"delivery_id":"{delivery}","status":"{"arrived" if dice < 0.98 else "failed"}"'
     delivery = lives.deliveries[customer] = f"d-{i:09d}"
-    promised = _rfc3339(time_ms + TERM_DAYS * DAY_MS)
+    promised = _rfc3339(time_ms + lives.term_ms)
     return f'"delivery_id":"{delivery}","status":"promised","promised_at":"{promised}"'
 
 
