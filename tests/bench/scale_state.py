@@ -65,8 +65,8 @@ def rows(now_ms: int, seed: int = 11) -> Lived:
     """Rows of `BASE_CUSTOMERS` after a month with `EVENTS_EACH` events on average.
 
     The month ended before the one of a `Workload` that ends now: nobody lives through the same month twice.
-    Its deadlines lie beyond that one too: or a third of the customers would have a late parcel, and each scale
-    run would measure a storm of alerts.
+    Its deadlines lie beyond that one too: or a third of the customers would have a late parcel, and each
+    scale run would measure a storm of alerts.
     """
     end_ms = now_ms - (DAYS + 2) * 86_400_000
     pipeline = Pipeline(parameters.load(), alert_rules.load())
