@@ -11,7 +11,7 @@ import threading
 __all__ = ["EVERY_S", "give_back", "keep_giving_back"]
 
 EVERY_S = 10.0
-"""A call takes some 20 ms after steps of a backlog, and nobody can allocate meanwhile; at rest less than one."""
+"""A call takes some 20 ms after steps of a backlog, and nobody allocates meanwhile; at rest less than one."""
 
 
 def give_back() -> bool:
