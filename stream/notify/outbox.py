@@ -4,7 +4,8 @@ Pure: the ledger's rows and the alerts' records in, notifications out. A sink's 
 per partition: of what lies before it, only what is still open is told.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from schemas.alert import AlertV1
@@ -65,6 +66,7 @@ class Outbox:
     marks: dict[str, Mark] = field(default_factory=dict)
     baselines: dict[int, int] = field(default_factory=dict)
     _waiting: dict[int, dict[str, list[Waiting]]] = field(default_factory=dict)
+    _turn: int = 0
 
     def __len__(self) -> int:
         """Notifications that are not told yet, of all partitions."""
@@ -122,14 +124,20 @@ class Outbox:
         return min((to_ms(each.notification.alert.state_since) for each in heads), default=None)
 
     def due(self, partitions: Collection[int], now_ms: int, most: int) -> list[Waiting]:
-        """What may be tried now: the first one of each alert, those that waited longest first."""
+        """What may be tried now: the first one of each alert, those of a partition that waited longest first.
+
+        Partitions have their turn one after the other, and another one is first each time: a storm in one of
+        them holds up its own alerts alone.
+        """
+        turns = deque(self._due(number, now_ms) for number in sorted(partitions))
+        turns.rotate(-self._turn)
+        self._turn += 1
         found: list[Waiting] = []
-        for partition in sorted(partitions):
-            for queue in self._waiting.get(partition, {}).values():
-                if len(found) == most:
-                    return found
-                if queue[0].after_ms <= now_ms:
-                    found.append(queue[0])
+        while turns and len(found) < most:
+            heads = turns.popleft()
+            if (head := next(heads, None)) is not None:
+                found.append(head)
+                turns.append(heads)
         return found
 
     def answered(self, waiting: Waiting, outcome: Outcome, now_ms: int, chance: float) -> Settled | None:
@@ -158,6 +166,10 @@ class Outbox:
         if key in keys:
             keys[key] = keys.pop(key)  # to the end: the others have their turn
         return None
+
+    def _due(self, partition: int, now_ms: int) -> Iterator[Waiting]:
+        queues = self._waiting.get(partition, {}).values()
+        return (queue[0] for queue in queues if queue[0].after_ms <= now_ms)
 
     def _collapse(self, partition: int, offset: int, alert: AlertV1) -> None:
         """History: only what the latest record says is told."""

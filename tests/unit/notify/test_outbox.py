@@ -108,6 +108,21 @@ def test_a_failure_holds_up_its_own_alert_alone() -> None:
     ]
 
 
+def test_a_storm_in_one_partition_holds_up_no_other() -> None:
+    """Whatever its number, and however many partitions there are: within two batches the other is tried."""
+    box, partitions = outbox(), set(range(40))
+    for number in partitions:
+        box.begin(number, 0, ())
+        for customer in range(100 if number != 33 else 1):
+            box.take(number, customer, alert(f"{number}-{customer}"))
+    seen: list[int] = []
+    for _ in range(2 * len(partitions)):
+        batch = box.due(partitions, NOW, 8)
+        assert len(batch) == 8
+        seen += [each.partition for each in batch]
+    assert {seen.count(number) for number in partitions} == {16}
+
+
 def test_a_wait_is_at_least_what_the_receiver_asks_for_and_grows() -> None:
     """With the whole of the back-off's ceiling as chance has it."""
     box = begun(tries=9)
