@@ -72,8 +72,8 @@ def dispatcher(sink: Webhook, journal: Journal, clock: Clock, tries: int = 20) -
     outbox.begin(0, 0, ())
     for _, key, value, _ in journal.rows[LEDGER]:
         assert ledger.read_row({sink.name: outbox}, 0, key, value)
-    for offset, alert in enumerate(history()):
-        outbox.take(0, offset, alert)
+    for offset, each in enumerate(history()):
+        outbox.take(0, offset, each)
     counted = Counter[str]()
     made = Dispatcher(
         sink,
@@ -132,7 +132,7 @@ async def test_a_moody_receiver_is_told_everything_in_order(seed: int) -> None:
         told = dispatcher(sink, journal, clock)
         await run(told, clock, 86_400)
         await sink.close()
-    keys = [f"{alert.dedup_key}:{alert.seq}" for alert in history()]
+    keys = [f"{each.dedup_key}:{each.seq}" for each in history()]
     assert sorted(taken) == sorted(message_id(key) for key in keys)
     for i in range(CUSTOMERS):
         ids = [message_id(f"c{i}|churn_risk:{seq}") for seq in (1, 2, 3)]
