@@ -74,7 +74,7 @@ async def preview(settings: Settings, feed: Feed, now_ms: int) -> list[Preview]:
     lines = [
         Preview(
             "alertmanager",
-            "resolved" if each.ends_ms else "silenced" if each.alert.state == "snoozed" else "firing",
+            "resolved" if each.ends_ms else "silenced" if each.alert.snooze else "firing",
             each.labels["severity"],
             each.labels["rule"],
             each.labels["team"],

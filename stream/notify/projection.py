@@ -12,7 +12,7 @@ from random import Random
 import structlog
 
 from stream.clock import Clock
-from stream.notify.alertmanager import Alertmanager, Away
+from stream.notify.alertmanager import Alertmanager, Away, Refused
 from stream.notify.book import Book, Entry
 from stream.notify.retry import Backoff
 from stream.notify.shape import Shape, post
@@ -90,7 +90,8 @@ class Projection:
             seconds until the next turn.
         """
         now_ms, version = self._clock(), self._book.version
-        all_due = not self._has or now_ms - self._all_at_ms >= self._timing.repost_s * 1000
+        ago_ms = now_ms - self._all_at_ms  # below 0: the clock was put back
+        all_due = not self._has or not 0 <= ago_ms < self._timing.repost_s * 1000
         entries = self._book.shown(now_ms, 0 if all_due else self._has)
         if not entries and not all_due:
             return self._timing.look_s
@@ -130,10 +131,17 @@ class Projection:
         snoozed = [
             (alert, self._shape.reference(alert))
             for alert in self._book.alerts()
-            if alert.state == "snoozed" and alert.snooze is not None
+            if alert.snooze is not None  # also while it recovers
         ]
         asked = plan(snoozed, await self._server.silences(), self._clock())
-        for body in asked.make:
-            await self._server.make_silence(body)
-        for silence_id in asked.expire:
-            await self._server.expire_silence(silence_id)
+        refused: Refused | None = None
+        for ask, what in [
+            *((self._server.expire_silence, each) for each in asked.expire),
+            *((self._server.make_silence, each) for each in asked.make),
+        ]:
+            try:
+                await ask(what)
+            except Refused as error:  # the others are not about it
+                refused = error
+        if refused is not None:
+            raise refused
