@@ -1,5 +1,6 @@
 """Settings become the parts of a notifier: book, an Alertmanager per URL, a dispatcher per other sink."""
 
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -30,7 +31,7 @@ from stream.texts.languages import LANGUAGES
 __all__ = ["KEEP_MS", "assemble", "make_book", "make_shape", "make_sinks"]
 
 KEEP_MS = 300_000
-"""Alertmanager's clients show a resolved alert for so long: one that was away learns of it."""
+"""Alertmanager's clients show a resolved alert for so long, at least: one that was away learns of it."""
 
 
 def make_shape(settings: Settings) -> Shape:
@@ -47,9 +48,9 @@ def make_shape(settings: Settings) -> Shape:
     )
 
 
-def make_book(shape: Shape) -> Book:
-    """An empty book."""
-    return Book(shape.labels, shape.annotations, KEEP_MS)
+def make_book(shape: Shape, resolve_s: float) -> Book:
+    """An empty book; what is over is shown until whoever missed it has let it time out (`resolve_s`)."""
+    return Book(shape.labels, shape.annotations, max(KEEP_MS, math.ceil(resolve_s * 1000)))
 
 
 def make_sinks(settings: Settings) -> list[Sink]:
@@ -85,7 +86,7 @@ def assemble(
         ConfigError: nobody is to be told, or a setting cannot be used.
     """
     shape = make_shape(settings)
-    book = make_book(shape)
+    book = make_book(shape, settings.alertmanager_resolve_s)
     sinks = make_sinks(settings)
     if not sinks and not settings.alertmanager_urls:
         raise ConfigError(
@@ -94,6 +95,12 @@ def assemble(
         )
     resolve_s = settings.alertmanager_resolve_s
     timing = Timing(settings.alertmanager_repost_s or resolve_s / 3, resolve_s)
+    if timing.repost_s >= resolve_s:
+        raise ConfigError(
+            f"alertmanager_repost_s is {timing.repost_s:g}, and after alertmanager_resolve_s, {resolve_s:g}, "
+            "what is not shown again is over",
+            hint="leave alertmanager_repost_s unset: a third of the other",
+        )
     projections = []
     for text in settings.alertmanager_urls:
         url = checked_url(text, "alertmanager_urls")

@@ -57,7 +57,7 @@ async def preview(settings: Settings, feed: Feed, now_ms: int) -> list[Preview]:
         KizunaError: Kafka cannot be read, or a setting cannot be used.
     """
     shape = make_shape(settings)
-    book, chance, clock = make_book(shape), Random(0), lambda: now_ms
+    book, chance, clock = make_book(shape, settings.alertmanager_resolve_s), Random(0), lambda: now_ms
     dispatchers = [
         Dispatcher(
             sink,

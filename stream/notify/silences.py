@@ -29,7 +29,7 @@ class Plan:
 
 
 def plan(snoozed: Iterable[tuple[AlertV1, str]], there: Sequence[Silence], now_ms: int) -> Plan:
-    """Make what is missing, change what says something else, expire what is snoozed no more or is there twice.
+    """Make what is missing, change what is not as it should be, expire what is snoozed no more or doubled.
 
     Args:
         snoozed: alerts that people see and that are snoozed, each with its customer's reference.

@@ -26,7 +26,7 @@ LATER = Snoozed(NOON + timedelta(hours=2), "ana", "later")
 
 @dataclass
 class Server:
-    """Takes alerts and keeps silences; refuses those of one author, as Alertmanager refuses what it must not."""
+    """Takes alerts and keeps silences; refuses those of one author."""
 
     posts: list[list[dict[str, Any]]] = field(default_factory=list)
     silences: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def parts() -> tuple[Book, Shape, Clock]:
 
 
 async def test_a_snooze_stays_a_silence_while_its_alert_recovers() -> None:
-    """Whoever snoozed it is not told that it is about to end by itself; what is snoozed then is silent too."""
+    """Nobody is told that it may end by itself; what is snoozed meanwhile is silent too."""
     book, shape, clock = parts()
     book.take(0, alert("a", state="snoozed", transition="snoozed", snooze=LATER), clock())
     async with shown(book, shape, clock) as (server, projection):

@@ -78,7 +78,7 @@ def test_what_is_not_known_is_left_out(rules: Rules) -> None:
 
 def test_both_times_are_always_sent_in_their_order(rules: Rules) -> None:
     """Also of an alert whose event time is ahead of the wall's."""
-    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False))
+    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False), 300.0)
     now = at(0)
     now_ms = int(now.timestamp() * 1000)
     book.take(0, alert("ahead", opened_at=at(-3600)), now_ms)
@@ -113,3 +113,17 @@ def test_a_key_that_could_be_guessed_or_is_not_there_is_refused(tmp_path: Path) 
         with pytest.raises(ConfigError, match=path.name) as refused:
             read_key(path, tmp_path)
         assert "/dev/urandom" in refused.value.hint
+
+
+@pytest.mark.parametrize(("resolve_s", "kept_s"), [(3.0, 300), (3_600.0, 3_600)])
+def test_an_end_is_shown_until_whoever_missed_it_has_let_it_time_out(
+    rules: Rules, resolve_s: float, kept_s: int
+) -> None:
+    """An Alertmanager that was away meanwhile would else say for an hour that what is over is there."""
+    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False), resolve_s)
+    book.live = True
+    now = round(at(0).timestamp() * 1000)
+    book.take(0, alert(), now)
+    book.take(0, alert(seq=2, state="resolved", transition="resolved", resolved_at=at(0)), now)
+    assert len(book.shown(now + kept_s * 1000)) == 1
+    assert book.shown(now + kept_s * 1000 + 1) == []
