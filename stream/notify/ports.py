@@ -55,7 +55,7 @@ class Member(Protocol):
 
     @property
     def owned(self) -> frozenset[int]:
-        """Those that are ours now."""
+        """Those that are ours now; another object after each sharing out, also of the same."""
         ...
 
     async def run(self) -> None:

@@ -168,16 +168,19 @@ class Notifier:
             await asyncio.sleep(LOOK_S)
 
     async def _own(self, member: Member) -> None:
-        kept = self._allowed & member.owned
+        owned = member.owned
+        kept = self._allowed & owned
         if kept != self._allowed:
             self._allow(kept)
-        gained = member.owned - kept
+        gained = owned - kept
         if not gained:
             return
         await self._reach(await self._feed.ends(LEDGER))
-        for number in sorted(gained & member.owned):
-            await self._begin(number)
-            self._allow(self._allowed | {number})
+        for number in sorted(gained):
+            if member.owned is owned:  # else lost meanwhile, and what is ours again has another's rows to read
+                await self._begin(number)
+            if member.owned is owned:
+                self._allow(self._allowed | {number})
 
     async def _reach(self, ends: Mapping[int, int]) -> None:
         """Until we know what whoever owned them told until now."""
