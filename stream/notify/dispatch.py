@@ -116,5 +116,6 @@ class Dispatcher:
         if rows:
             await self._journal.write(LEDGER, rows)
         for done in settled:
-            alert = done.waiting.notification.alert
-            self.outbox.learn(done.waiting.partition, alert.dedup_key, done.waiting.mark)
+            if self.outbox.holds(done.waiting):  # else deleted meanwhile, or known from its row already
+                alert = done.waiting.notification.alert
+                self.outbox.learn(done.waiting.partition, alert.dedup_key, done.waiting.mark)

@@ -108,9 +108,9 @@ class Outbox:
             keys[dedup_key] = left
 
     def forget(self, partition: int, dedup_key: str) -> bool:
-        """The alert was deleted: nothing more is said of it. True if the ledger knows of it."""
-        self._waiting.get(partition, {}).pop(dedup_key, None)
-        return self.marks.pop(dedup_key, None) is not None
+        """The alert was deleted: nothing more is said of it. True if the ledger knows of it, or is about to."""
+        waited = self._waiting.get(partition, {}).pop(dedup_key, None) is not None
+        return self.marks.pop(dedup_key, None) is not None or waited
 
     def holds(self, waiting: Waiting) -> bool:
         """Whether it still waits: not if its alert was deleted, or another process told of it."""

@@ -164,11 +164,12 @@ def test_a_refusal_is_settled_at_once() -> None:
 
 
 def test_of_a_deleted_alert_nothing_waits_and_nothing_is_remembered() -> None:
-    """Not even of one that is being told at this moment."""
+    """Not even of one that is being told at this moment, whose row may be on its way."""
     box = begun()
     box.take(0, 0, life("a")[0])
     (waiting,) = box.due({0}, NOW, 1)
     assert box.holds(waiting)
+    assert box.forget(0, "a|trust_low")
     assert not box.forget(0, "a|trust_low")
     assert not box.holds(waiting)
     assert len(box) == 0

@@ -61,6 +61,12 @@ class Feed:
             self.positions[ALERTS, partition] += 1
         self._pages.put_nowait(Page({ALERTS: records}))
 
+    def delete(self, each: AlertV1) -> None:
+        """The alert's tombstone."""
+        offset = self.positions[ALERTS, 0]
+        self._pages.put_nowait(Page({ALERTS: [Record(ALERTS, 0, offset, each.dedup_key.encode(), None)]}))
+        self.positions[ALERTS, 0] += 1
+
     def put_row(self, key: bytes, value: bytes | None) -> None:
         """A row of the ledger."""
         self._pages.put_nowait(Page({LEDGER: [Record(LEDGER, 0, self.ledger_end, key, value)]}))
@@ -209,3 +215,22 @@ async def test_what_another_member_told_between_two_takings_over_is_known_first(
         run.feed.put(alert("b"))
         await until_told(run, 1)
         assert run.sink.told == ["b|trust_low:1"]
+
+
+async def test_an_alert_that_is_deleted_while_it_is_noted_leaves_no_row_and_no_memory() -> None:
+    """Its row, which names a customer, is deleted after it; and an alert of the same name is told again."""
+    async with Run() as run:
+        run.outbox.begin(0, 0, ())
+        run.journal.go_on.clear()
+        run.feed.put(alert("a"))
+        run.member.owned = frozenset({0})
+        await run.journal.writing.wait()
+        run.feed.delete(alert("a"))
+        await asyncio.sleep(0.3)
+        run.journal.go_on.set()
+        run.feed.put(alert("b"))
+        await until_told(run, 2)
+        assert [row[2] for row in run.journal.rows if row[1] == b"crm|a|trust_low"][-1] is None
+        run.feed.put(alert("a"))
+        await until_told(run, 3)
+        assert run.sink.told == ["a|trust_low:1", "b|trust_low:1", "a|trust_low:1"]
