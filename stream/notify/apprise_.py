@@ -131,7 +131,7 @@ def read_services(
         found = LINE.fullmatch(line)
         severities = _severities(found["severities"]) if found else None
         service = apprise.Apprise(asset=asset)
-        if found is None or severities is None or not service.add(found["url"]):
+        if found is None or severities is None or not service.add(found["url"]) or len(service) != 1:
             raise ConfigError(
                 f"{path}, line {number}: no service that Apprise knows",
                 hint="write a URL as Apprise's documentation shows it, or critical,error=URL",

@@ -108,7 +108,7 @@ class Outbox:
             keys[dedup_key] = left
 
     def forget(self, partition: int, dedup_key: str) -> bool:
-        """The alert was deleted: nothing more is said of it. True if the ledger knows of it, or is about to."""
+        """The alert was deleted: nothing more is said of it. True if the ledger has a row, or gets one."""
         waited = self._waiting.get(partition, {}).pop(dedup_key, None) is not None
         return self.marks.pop(dedup_key, None) is not None or waited
 

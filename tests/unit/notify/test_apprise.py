@@ -136,6 +136,7 @@ def test_the_id_is_said_only_if_asked_for() -> None:
         "urgent=json://localhost/secret",
         "=json://localhost",
         "json://a json://b",
+        "json://a/secret,json://b/",
     ],
 )
 def test_a_line_that_is_no_service_is_pointed_at(line: str, file: File) -> None:
