@@ -177,9 +177,7 @@ class Notifier:
             return
         await self._reach(await self._feed.ends(LEDGER))
         for number in sorted(gained):
-            if (
-                member.owned is owned
-            ):  # else lost meanwhile, and what is ours again has another's rows to read
+            if member.owned is owned:  # else lost meanwhile; ours again, another's rows are read first
                 await self._begin(number)
             if member.owned is owned:
                 self._allow(self._allowed | {number})

@@ -7,6 +7,7 @@ it is shown everything again.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import structlog
@@ -135,12 +136,11 @@ class Projection:
         ]
         asked = plan(snoozed, await self._server.silences(), self._clock())
         refused: Refused | None = None
-        for ask, what in [
-            *((self._server.expire_silence, each) for each in asked.expire),
-            *((self._server.make_silence, each) for each in asked.make),
-        ]:
+        steps = [partial(self._server.expire_silence, each) for each in asked.expire]
+        steps += [partial(self._server.make_silence, each) for each in asked.make]
+        for step in steps:
             try:
-                await ask(what)
+                await step()
             except Refused as error:  # the others are not about it
                 refused = error
         if refused is not None:
