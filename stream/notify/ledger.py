@@ -4,8 +4,11 @@ Key `sink|dedup_key`: up to which `seq`. Key `sink|`: the sink's baseline in thi
 partition of its alert. Rows of deleted alerts are deleted too: their keys name customers.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
+from schemas.alert import AlertV1
 from stream.notify.outbox import Outbox, Settled
 from stream.notify.told import Mark
 
@@ -61,11 +64,24 @@ def letter(sink: str, settled: Settled) -> list[tuple[str, bytes]]:
     return [(f"kizuna.{name}", text.encode("utf-8", "replace")) for name, text in said.items()]
 
 
-def read_row(outboxes: dict[str, Outbox], partition: int, key: bytes, value: bytes | None) -> bool:
+def read_row(
+    outboxes: dict[str, Outbox],
+    partition: int,
+    key: bytes,
+    value: bytes | None,
+    shown: Iterable[AlertV1] = (),
+) -> bool:
     """Teach the sink's outbox what a row says; False if the row cannot be read.
 
-    Rows of sinks that are not configured are nobody's. A baseline is known before any alert is read, so it
-    has no open alerts to tell of yet.
+    Rows of sinks that are not configured are nobody's.
+
+    Args:
+        outboxes: by the sink's name.
+        partition: of the row.
+        key: of the row.
+        value: of the row.
+        shown: alerts of the partition that people see, of those that were read before the row: another
+            process that begins with a sink may end before it has told of them.
     """
     try:
         sink, bar, dedup_key = key.decode().partition("|")
@@ -78,7 +94,7 @@ def read_row(outboxes: dict[str, Outbox], partition: int, key: bytes, value: byt
             row = _told.decode(value)
             outbox.learn(partition, dedup_key, Mark(row.seq, row.episode, row.severity))
         elif partition not in outbox.baselines:
-            outbox.begin(partition, _baseline.decode(value).baseline, ())
+            outbox.begin(partition, _baseline.decode(value).baseline, shown)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True

@@ -115,7 +115,8 @@ class Notifier:
 
     async def _take(self, records: Mapping[str, Iterable[Record]]) -> None:
         for record in records.get(LEDGER, ()):
-            if not ledger.read_row(self._outboxes, record.partition, record.key or b"", record.value):
+            shown = self._book.alerts(record.partition)
+            if not ledger.read_row(self._outboxes, record.partition, record.key or b"", record.value, shown):
                 self._unreadable(record)
         gone: list[Row] = []
         for number, record in enumerate(records.get(ALERTS, ()), start=1):

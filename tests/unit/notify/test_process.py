@@ -234,3 +234,17 @@ async def test_an_alert_that_is_deleted_while_it_is_noted_leaves_no_row_and_no_m
         run.feed.put(alert("a"))
         await until_told(run, 3)
         assert run.sink.told == ["a|trust_low:1", "b|trust_low:1", "a|trust_low:1"]
+
+
+async def test_whoever_takes_over_in_the_middle_of_a_first_start_tells_the_rest() -> None:
+    """Another copy began, told one of three and died; this one had read all three before it knew of that."""
+    async with Run() as run:
+        run.feed.put(alert("a"), alert("b"), alert("c"))
+        await asyncio.sleep(0.1)
+        run.feed.put_row(*ledger.baseline_row("crm", 2))
+        run.feed.put_row(*told(alert("a")))
+        await asyncio.sleep(0.1)
+        run.member.owned = frozenset({0})
+        await until_told(run, 2)
+        await asyncio.sleep(0.2)
+        assert sorted(run.sink.told) == ["b|trust_low:1", "c|trust_low:1"]
