@@ -65,12 +65,13 @@ class Gate:
         if (doubt := self._doubt()) != 0:
             result[:] = doubt
             return result
-        if not released:
+        live = rule.mode == "live"  # of a rule on trial nobody is told, nor of how many it holds for
+        if live and not released:
             self._cross(rule, len(chosen))
-        if self.storm.since_ms or self._falls(rule):
+        if self.storm.since_ms or (live and self._falls(rule)):
             result[:] = MASS_DROP
             return result
-        if rule.mode == "live" and self.limits.budget_per_minute:
+        if live and self.limits.budget_per_minute:
             result[self._beyond_budget(chosen)] = BUDGET
         return result
 
