@@ -66,7 +66,8 @@ class Notifier:
 
     async def run(self, member: Member, stop: asyncio.Event) -> None:
         """Until `stop`, or until a part fails: then its error is raised."""
-        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._look(member))]
+        look = asyncio.create_task(self._look(member))
+        tasks = [asyncio.create_task(self._read()), look]
         if self._dispatchers:
             tasks.append(asyncio.create_task(member.run()))
         tasks += [asyncio.create_task(self._later(each.run)) for each in self._projections]
@@ -76,6 +77,7 @@ class Notifier:
             done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 task.result()
+            look.cancel()  # or it would take over again what we let go
             await self.lost()
         finally:
             for task in (*tasks, stopped):

@@ -12,7 +12,7 @@ from stream.clock import now_ms
 from stream.notify import ledger
 from stream.notify.book import Book
 from stream.notify.counts import Counts
-from stream.notify.dispatch import LEDGER, Dispatcher
+from stream.notify.dispatch import BATCH, LEDGER, Dispatcher
 from stream.notify.outbox import Outbox, Settled, Waiting
 from stream.notify.ports import Row
 from stream.notify.process import ALERTS, Notifier
@@ -108,15 +108,18 @@ class Journal:
 
 
 class Crm:
-    """A sink that takes everything."""
+    """A sink that takes everything, when the test lets it answer."""
 
     name = "crm"
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def deliver(self, notifications: Sequence[Notification]) -> Sequence[Outcome]:
         self.told += [each.key for each in notifications]
+        await self.answers.wait()
         return [Delivered() for _ in notifications]
 
     async def close(self) -> None:
@@ -141,14 +144,14 @@ class Run:
         self.notifier = Notifier(
             self.feed, book, (), [dispatcher], self.journal, Counts("1"), clock=now_ms, stop_limit_s=1.0
         )
-        self._stop = asyncio.Event()
+        self.stop = asyncio.Event()
 
     async def __aenter__(self) -> "Run":
-        self._task = asyncio.create_task(self.notifier.run(self.member, self._stop))
+        self._task = asyncio.create_task(self.notifier.run(self.member, self.stop))
         return self
 
     async def __aexit__(self, *_: Any) -> None:
-        self._stop.set()
+        self.stop.set()
         self.journal.go_on.set()
         self.feed.answer.set()
         async with asyncio.timeout(5):
@@ -248,3 +251,17 @@ async def test_whoever_takes_over_in_the_middle_of_a_first_start_tells_the_rest(
         await until_told(run, 2)
         await asyncio.sleep(0.2)
         assert sorted(run.sink.told) == ["b|trust_low:1", "c|trust_low:1"]
+
+
+async def test_a_stop_settles_what_is_being_told_and_begins_nothing() -> None:
+    """What is told after that could not be noted any more, and would be told again by the next process."""
+    async with Run() as run:
+        run.outbox.begin(0, 0, ())
+        run.feed.put(*(alert(f"c-{number}") for number in range(2 * BATCH)))
+        run.sink.answers.clear()
+        run.member.owned = frozenset({0})
+        await until_told(run, BATCH)
+        run.stop.set()
+        await asyncio.sleep(0.5)
+        run.sink.answers.set()
+    assert len(run.sink.told) == len(run.journal.rows) == BATCH
