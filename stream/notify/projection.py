@@ -5,10 +5,10 @@ it is shown everything again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from random import Random
+from typing import Any
 
 import structlog
 
@@ -17,7 +17,7 @@ from stream.notify.alertmanager import Alertmanager, Away, Refused
 from stream.notify.book import Book, Entry
 from stream.notify.retry import Backoff
 from stream.notify.shape import Shape, post
-from stream.notify.silences import plan
+from stream.notify.silences import Plan, plan
 
 __all__ = ["Projection", "Timing"]
 
@@ -97,9 +97,14 @@ class Projection:
         if not entries and not all_due:
             return self._timing.look_s
         try:
+            look = all_due or self._book.snoozes > self._has
+            silences = await self._silences() if look else Plan()
+            # Before its alert is shown, and after it is over: some routes wait for nobody.
+            refused = await _each(self._server.make_silence, silences.make)
             await self._show(entries)
-            if all_due or self._book.snoozes > self._has:
-                await self._silence()
+            refused = await _each(self._server.expire_silence, silences.expire) or refused
+            if refused is not None:
+                raise refused
         except Away as error:
             return self._failed(error, len(entries))
         if self.failures:
@@ -128,20 +133,21 @@ class Projection:
             self._counted("delivered", len(batch))
             await asyncio.sleep(0)  # others are served between two batches
 
-    async def _silence(self) -> None:
+    async def _silences(self) -> Plan:
         snoozed = [
             (alert, self._shape.reference(alert))
             for alert in self._book.alerts()
             if alert.snooze is not None  # also while it recovers
         ]
-        asked = plan(snoozed, await self._server.silences(), self._clock())
-        refused: Refused | None = None
-        steps = [partial(self._server.expire_silence, each) for each in asked.expire]
-        steps += [partial(self._server.make_silence, each) for each in asked.make]
-        for step in steps:
-            try:
-                await step()
-            except Refused as error:  # the others are not about it
-                refused = error
-        if refused is not None:
-            raise refused
+        return plan(snoozed, await self._server.silences(), self._clock())
+
+
+async def _each(ask: Callable[[Any], Awaitable[None]], things: Sequence[Any]) -> Refused | None:
+    """Ask for all; what is refused is not about the others."""
+    refused: Refused | None = None
+    for each in things:
+        try:
+            await ask(each)
+        except Refused as error:
+            refused = error
+    return refused

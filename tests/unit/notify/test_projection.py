@@ -31,9 +31,11 @@ class Server:
     posts: list[list[dict[str, Any]]] = field(default_factory=list)
     silences: dict[str, dict[str, Any]] = field(default_factory=dict)
     refuses: str = ""
+    done: list[str] = field(default_factory=list)
 
     async def take(self, request: web.Request) -> web.Response:
         self.posts.append(await request.json())
+        self.done.append("alerts")
         return web.Response()
 
     async def make(self, request: web.Request) -> web.Response:
@@ -41,6 +43,7 @@ class Server:
         if body["createdBy"] == self.refuses:
             return web.Response(status=400, text="not this one")
         name = body.setdefault("id", f"s{len(self.silences)}")
+        self.done.append("silence")
         self.silences[name] = body | {"status": {"state": "active"}}
         return web.json_response({"silenceID": name})
 
@@ -49,6 +52,7 @@ class Server:
 
     async def expire(self, request: web.Request) -> web.Response:
         del self.silences[request.match_info["name"]]
+        self.done.append("expire")
         return web.Response()
 
 
@@ -116,6 +120,18 @@ async def test_a_snooze_stays_a_silence_while_its_alert_recovers() -> None:
         assert len(server.silences) == 1
 
 
+async def test_a_silence_is_there_before_its_alert_and_ends_after_it() -> None:
+    """A route that waits for nobody would else tell of a snoozed alert that the server had forgotten."""
+    book, shape, clock = parts()
+    book.take(0, alert("a", state="snoozed", transition="snoozed", snooze=LATER), clock())
+    async with shown(book, shape, clock) as (server, projection):
+        await projection.turn()
+        over: dict[str, Any] = {"state": "resolved", "transition": "resolved", "resolved_at": NOON}
+        book.take(0, alert("a", seq=2, snooze=LATER, **over), clock())
+        await projection.turn()
+        assert server.done == ["silence", "alerts", "alerts", "expire"]
+
+
 async def test_a_silence_that_is_refused_holds_up_no_other() -> None:
     """The others are made and ended; the refusal is told and asked for again."""
     book, shape, clock = parts()
@@ -127,6 +143,7 @@ async def test_a_silence_that_is_refused_holds_up_no_other() -> None:
         await projection.turn()
         assert sorted(each["createdBy"] for each in server.silences.values()) == ["b", "c"]
         assert projection.failures == 1
+        assert len(server.posts[0]) == 3
         book.take(0, alert("c", seq=2, transition="snooze_over"), clock())
         await projection.turn()
         assert [each["createdBy"] for each in server.silences.values()] == ["b"]
