@@ -17,7 +17,7 @@ from schemas.alert import Suppressed
 from stream.alerts import rules
 from stream.state.storm import Storm
 
-__all__ = ["BEHIND", "BUDGET", "HELD", "MASS_DROP", "STALE", "Gate", "drops"]
+__all__ = ["BEHIND", "BUDGET", "HELD", "MASS_DROP", "MINUTE_MS", "STALE", "Gate", "drops"]
 
 HELD: tuple[Suppressed, ...] = get_args(Suppressed)
 BUDGET, MASS_DROP, STALE, BEHIND = (
@@ -126,11 +126,11 @@ class Gate:
         return beyond
 
 
-def drops(storm: Storm, limits: rules.Storm, customers: int, held: int) -> bool:
-    """Whether the alert about the data stays open, while so many are still held back because of it.
+def drops(storm: Storm, limits: rules.Storm, customers: int, away: int) -> bool:
+    """Whether the alert about the data stays open, while so many of those who crossed are not back.
 
-    It is over when fewer than half as many are held as opened it: the data were corrected, and their
-    customers are back. A person who knows the data to be right ends it with a command.
+    It is over when they are half as many as the least that may open it: the data were corrected. A person
+    who knows the data to be right ends it with a command.
     """
     least = min(limits.mass_drop_least, limits.mass_drop_percent / 100.0 * customers)
-    return bool(storm.since_ms) and held > least / 2
+    return bool(storm.since_ms) and away > least / 2

@@ -12,7 +12,7 @@ from stream.alerts.commands import Refused
 from stream.alerts.contradictions import RESERVED
 from stream.alerts.life import alert_id
 from stream.alerts.rules import Storm as Limits
-from stream.alerts.storm import MASS_DROP, drops
+from stream.alerts.storm import BUDGET, MASS_DROP, MINUTE_MS, drops
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import rfc3339
 from stream.state.alerts import State
@@ -54,7 +54,7 @@ def watch(
     if storm.seq != seq_before and storm.since_ms:
         publish("open", None)
         effects.opened["critical"] += 1
-    if storm.since_ms and not drops(storm, limits, len(table), _held(table)):
+    if storm.since_ms and not drops(storm, limits, len(table), _away(table, limits)):
         _end(table, lambda: publish("resolved", "recovered"))
         effects.resolved["critical"] += 1
 
@@ -97,9 +97,15 @@ def told(
     return None
 
 
-def _held(table: CustomerTable) -> int:
-    slots = table.alerts.slots
-    return int(np.count_nonzero((slots["state"] == State.SUPPRESSED) & (slots["held"] == MASS_DROP)))
+def _away(table: CustomerTable, limits: Limits) -> int:
+    """Alerts that are held back because of it, or crossed in the minutes before and still are there."""
+    slots, window_ms = table.alerts.slots, round(limits.mass_drop_minutes * MINUTE_MS)
+    state, held, first_ms = slots["state"], slots["held"], table.storm.since_ms - window_ms
+    waits = (state == State.SUPPRESSED) & (
+        (held == MASS_DROP) | ((held == BUDGET) & (slots["since_ms"] >= first_ms))
+    )
+    live = (state >= State.OPEN) & (state <= State.SNOOZED) & (slots["opened_ms"] >= first_ms)
+    return int(np.count_nonzero(waits | live))
 
 
 def _end(table: CustomerTable, publish: Callable[[], None]) -> None:

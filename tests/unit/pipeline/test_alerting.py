@@ -107,6 +107,19 @@ def test_mass_drop_is_one_alert_about_the_data() -> None:
     assert {alert.suppressed_by for alert in told(again)} == {"mass_drop"}
 
 
+def test_mass_drop_that_comes_one_by_one_stays_until_they_are_back() -> None:
+    """Whoever opened or waited before it was one counts too: else it would be over as it opens."""
+    table, found = town(), list[AlertV1]()
+    for i in range(30):
+        found += told(step(table, upset(range(i, i + 1), START_MS + i * 1000), START_MS + i * 1000))
+    assert [alert.state for alert in found if alert.subject == "data"] == ["open"]
+    assert [alert.suppressed_by for alert in found if alert.customer_id == "c029"] == ["mass_drop"]
+    at_ms = START_MS + 5 * MINUTE_MS
+    good = [survey(i, 10, at_ms - k) for i in range(25) for k in range(30)]
+    [alert] = [alert for alert in told(step(table, good, at_ms)) if alert.subject == "data"]
+    assert (alert.state, alert.resolve_reason) == ("resolved", "recovered")
+
+
 def test_data_that_are_mended_end_it() -> None:
     """Most of them are content again: it is over, and those who are not come out."""
     table = town()
