@@ -117,4 +117,4 @@ class Dispatcher:
             await self._journal.write(LEDGER, rows)
         for done in settled:
             alert = done.waiting.notification.alert
-            self.outbox.learn(done.waiting.partition, alert.dedup_key, done.waiting.mark)
+            self.outbox.learn(done.waiting.partition, alert.dedup_key, done.mark)
