@@ -20,7 +20,7 @@ from stream.notify.ports import Feed, Journal
 from stream.notify.post import checked_url, shown
 from stream.notify.process import Notifier
 from stream.notify.projection import Projection, Timing
-from stream.notify.reference import read_key
+from stream.notify.reference import reference_key
 from stream.notify.shape import Shape
 from stream.notify.signature import Signer, read_secrets
 from stream.notify.sink import Sink
@@ -41,7 +41,7 @@ def make_shape(settings: Settings) -> Shape:
     """
     return Shape(
         rules.load(settings.rules),
-        read_key(settings.customer_ref_key, settings.data_dir),
+        reference_key(settings.customer_ref_key, settings.data_dir),
         LANGUAGES[settings.notify_language],
         with_id=settings.notify_customer_id,
     )

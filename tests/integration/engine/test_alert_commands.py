@@ -273,7 +273,7 @@ async def test_with_a_key_workers_take_only_what_it_signed(
     await until(settings, "opened", "acknowledged")
     missing = WorkerProcess(settings, log, REAL, KIZUNA_COMMAND_KEY_FILE=str(tmp_path / "none"))
     assert await asyncio.to_thread(missing.exit_code) == 2
-    assert "cannot read the command key" in missing.said
+    assert "cannot read the key" in missing.said
 
 
 async def test_who_knows_the_data_to_be_right_ends_the_alert_about_them(
