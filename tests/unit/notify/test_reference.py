@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from stream.config import Settings
+from stream.config import load
 from stream.errors import ConfigError
 from stream.notify.reference import KEY_FILE, customer_ref, reference_key
 
@@ -41,7 +41,7 @@ def test_a_key_that_is_missing_or_short_is_refused_in_one_wording(
     with pytest.raises(ConfigError, match=words) as ours:
         reference_key(path, tmp_path)
     with pytest.raises(ConfigError) as theirs:
-        Settings(command_key_file=path).command_key()
+        load(command_key_file=path).command_key()
     assert str(ours.value) == str(theirs.value)
     assert "openssl rand" in ours.value.hint
     assert ours.value.hint == theirs.value.hint.replace("command_key_file", "customer_ref_key")
