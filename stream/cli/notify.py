@@ -8,6 +8,7 @@ import typer
 
 from schemas.codec import encode
 from stream.cli import output
+from stream.cli.options import Bootstrap
 from stream.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ def notify(
     json: Annotated[
         bool, typer.Option("--json", help="With --dry-run or --resend: each line is a JSON object.")
     ] = False,
-    bootstrap: Annotated[
-        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
-    ] = None,
+    bootstrap: Bootstrap = None,
     app_id: Annotated[str | None, typer.Option(help="The group is called after it.")] = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic's name.")] = None,
     partitions: Annotated[int | None, typer.Option(help="Partitions of every customer topic.")] = None,
