@@ -118,4 +118,4 @@ class Dispatcher:
         for done in settled:
             if self.outbox.holds(done.waiting):  # else deleted meanwhile, or known from its row already
                 alert = done.waiting.notification.alert
-                self.outbox.learn(done.waiting.partition, alert.dedup_key, done.waiting.mark)
+                self.outbox.learn(done.waiting.partition, alert.dedup_key, done.mark)

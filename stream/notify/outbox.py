@@ -6,7 +6,7 @@ per partition: of what lies before it, only what is still open is told.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas.alert import AlertV1
 from stream.notify.retry import Backoff
@@ -49,6 +49,11 @@ class Settled:
     cause: str | None = None
     reason: str = ""
 
+    @property
+    def mark(self) -> Mark:
+        """What the ledger says of it."""
+        return replace(self.waiting.mark, taken=self.cause is None)
+
 
 @dataclass(slots=True)
 class Outbox:
@@ -58,12 +63,16 @@ class Outbox:
         reference: what is shown instead of a customer's id.
         tries: after so many failures a notification is given up.
         backoff: waits between them.
+        marks: what was told last of each alert.
+        again: of which alerts a dead letter was sent again, and its `seq`.
+        baselines: where the sink began, by partition.
     """
 
     reference: Callable[[AlertV1], str]
     tries: int
     backoff: Backoff = PATIENT
     marks: dict[str, Mark] = field(default_factory=dict)
+    again: dict[str, int] = field(default_factory=dict)
     baselines: dict[int, int] = field(default_factory=dict)
     _waiting: dict[int, dict[str, list[Waiting]]] = field(default_factory=dict)
     _turn: int = 0
@@ -99,7 +108,7 @@ class Outbox:
     def learn(self, partition: int, dedup_key: str, mark: Mark) -> None:
         """A row of the ledger: so much was told, by this process or another."""
         known = self.marks.get(dedup_key)
-        if known is not None and known.seq >= mark.seq:
+        if known is not None and (known.seq, known.taken) >= (mark.seq, mark.taken):
             return
         self.marks[dedup_key] = mark
         keys = self._waiting.get(partition, {})
@@ -110,7 +119,12 @@ class Outbox:
     def forget(self, partition: int, dedup_key: str) -> bool:
         """The alert was deleted: nothing more is said of it. True if the ledger has a row, or gets one."""
         waited = self._waiting.get(partition, {}).pop(dedup_key, None) is not None
+        self.again.pop(dedup_key, None)
         return self.marks.pop(dedup_key, None) is not None or waited
+
+    def waits(self, partition: int, dedup_key: str) -> bool:
+        """Whether something is still to be told of an alert."""
+        return bool(self._waiting.get(partition, {}).get(dedup_key))
 
     def holds(self, waiting: Waiting) -> bool:
         """Whether it still waits: not if its alert was deleted, or another process told of it."""

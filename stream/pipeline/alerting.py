@@ -117,8 +117,8 @@ class Alerting:
 
     def about_the_data(
         self, table: CustomerTable, command: CommandV1, now_ms: int, effects: Effects
-    ) -> Refused | None:
-        """Do a command about the alert about the data."""
+    ) -> Refused | bool:
+        """Do a command about the alert about the data; False if it was done before."""
         horizon_days = self._pipeline.parameters.churn.horizon_days
         return told(table, command, self._rules.storm, now_ms, horizon_days, self._versions, effects)
 

@@ -8,7 +8,7 @@ import numpy as np
 from schemas.alert import AlertV1
 from schemas.codec import encode
 from schemas.command import CommandV1
-from stream.alerts.commands import Refused
+from stream.alerts.commands import Refused, remember
 from stream.alerts.contradictions import RESERVED
 from stream.alerts.life import alert_id
 from stream.alerts.rules import Storm as Limits
@@ -67,11 +67,17 @@ def told(
     horizon_days: int,
     versions: tuple[str, str],
     effects: Effects,
-) -> Refused | None:
-    """A person says that the data are right: what was held back comes out, as fast as the budget allows."""
+) -> Refused | bool:
+    """A person says that the data are right: what was held back comes out, as fast as the budget allows.
+
+    False if the command was done before.
+    """
     storm = table.storm
     if command.customer_id != SUBJECT % table.partition:
         return Refused("unknown_alert", f"this is {SUBJECT % table.partition}")
+    ids = remember(storm.commands, command.command_id)
+    if ids is None:
+        return False
     if not storm.since_ms:
         return Refused("not_open", "no alert about the data is open")
     if command.action != "resolve":
@@ -93,8 +99,9 @@ def told(
         )
 
     _end(table, publish)
+    storm.commands = ids
     effects.resolved["critical"] += 1
-    return None
+    return True
 
 
 def _away(table: CustomerTable, limits: Limits) -> int:

@@ -186,7 +186,9 @@ def test_rows_are_read_as_they_were_written() -> None:
     assert ledger.read_row(sinks, 3, *ledger.baseline_row("crm", 7))
     assert ledger.read_row(sinks, 3, *ledger.baseline_row("crm", 9))
     assert ledger.read_row(sinks, 0, *ledger.mark_row("gone", settled))
-    assert ledger.read_row(sinks, 0, *ledger.forget_row("crm", "x|y"))
+    assert all(ledger.read_row(sinks, 0, *row) for row in ledger.forget_rows("crm", "x|y"))
+    assert ledger.read_row(sinks, 0, *ledger.again_row("mail", life("b")[3]))
+    assert (box.again, other.again) == ({}, {"b|trust_low": 4})
     assert (box.marks, box.baselines) == ({"a|trust_low": settled.waiting.mark}, {3: 7})
     assert (other.marks, other.baselines) == ({}, {})
     for key, value in ((b"no bar", b"{}"), (b"\xff|x", b"{}"), (b"crm|a", b"no"), (b"crm|", b"{}")):

@@ -143,10 +143,32 @@ def test_a_person_who_knows_the_data_to_be_right_ends_it() -> None:
     done = step(table, [], at_ms, commands=[command(expected_seq=1)])
     [alert] = told(done)
     assert (alert.state, alert.resolve_reason, alert.command_id) == ("resolved", "manual", "k1")
-    again = step(table, [], at_ms, commands=[command()])
+    again = step(table, [], at_ms, commands=[command(command_id="k2")])
     assert again.causes == {"not_open": 1}
     later = PIPELINE.due(table, at_ms + 2 * MINUTE_MS)
     assert [alert.transition for alert in told(later)] == ["released"] * 5
+
+
+def test_a_command_about_the_data_that_comes_again_changes_nothing() -> None:
+    """At once, after a restart, or in a later storm: no letter, no second end; under another id it counts."""
+    table = town()
+    step(table, upset(range(30), START_MS), START_MS)
+    end = command(expected_seq=1)
+    first = step(table, [], START_MS, commands=[end, end])
+    assert [alert.transition for alert in told(first)] == ["resolved"]
+    assert (first.causes, first.outcomes["command", "superseded"]) == ({}, 1)
+    position = Position({"interactions": 1}, table.watermark_ms, table.statistics, 8, "v", storm=table.storm)
+    storm = Position.decode(position.encode()).storm
+    assert storm is not None
+    table.storm = storm
+    again = step(table, [], START_MS, commands=[end])
+    assert (told(again), again.causes) == ([], {})
+    later_ms = START_MS + HOUR_MS
+    step(table, upset(range(30, 70), later_ms), later_ms)
+    assert table.storm.since_ms == later_ms
+    late = step(table, [], later_ms, commands=[end, command(command_id="k2")])
+    assert [(a.transition, a.command_id) for a in told(late) if a.subject == "data"] == [("resolved", "k2")]
+    assert late.causes == {}
 
 
 def test_what_nobody_may_say_of_it_is_refused() -> None:
