@@ -6,6 +6,7 @@ Computed for the few customers with a transition, and only then: a step without 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,12 @@ SPURIOUS = derived.LOYALTY.index("spurious")
 TRIED = ("opened", "released", "escalated")
 """Transitions of which a what-if is asked: somebody begins to act. Later ones repeat no search."""
 OVER = (State.RESOLVED, State.EXPIRED)
+HOLDING: dict[tuple[bool, bool], frozenset[str]] = {
+    (hopping, spurious): frozenset(["channel_hopping"] * hopping + ["spurious_loyalty"] * spurious)
+    for hopping in (False, True)
+    for spurious in (False, True)
+}
+"""Circumstances by which of them hold."""
 MS_PER_HOUR = 3_600_000
 # W3C Trace Context, version 00; identifiers that are all zeros name nothing.
 TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -133,7 +140,7 @@ def enrich(
     whose = [each.customer for each in moved]
     customers = np.unique(whose)
     figures = _figures(scored, customers, pipeline.parameters)
-    of = {customer: figures.of(i) for i, customer in enumerate(customers.tolist())}
+    of = dict(zip(customers.tolist(), figures.published(), strict=True))
     advice = [
         advise(
             each.rule,
@@ -168,16 +175,20 @@ class _Figures:
     hopping: NDArray[np.bool_]
     spurious: NDArray[np.bool_]
 
-    def of(self, i: int) -> _Figure:
-        """Of one customer, as published."""
-        at_risk, currency = _rounded(self.at_risk[i]), int(self.currency[i])
-        holds = {"channel_hopping": self.hopping[i], "spurious_loyalty": self.spurious[i]}
-        return _Figure(
-            _rounded(self.trend[i]),
-            at_risk if currency else None,
-            currency_code(currency) if currency and at_risk is not None else None,
-            frozenset(name for name, true in holds.items() if true),
-        )
+    def published(self) -> list[_Figure]:
+        """Of each customer, as published."""
+        codes = {number: currency_code(number) for number in set(self.currency.tolist()) if number}
+        at_risk = np.where(self.currency > 0, self.at_risk, np.nan)
+        columns = (self.trend, at_risk, self.currency, self.hopping, self.spurious)
+        return [
+            _Figure(
+                _rounded(trend),
+                _rounded(risk),
+                None if isnan(risk) else codes[currency],
+                HOLDING[hopping, spurious],
+            )
+            for trend, risk, currency, hopping, spurious in zip(*(c.tolist() for c in columns), strict=True)
+        ]
 
 
 def _figures(scored: Scored, customers: Ints, parameters: Parameters) -> _Figures:
@@ -275,4 +286,4 @@ def _traceparent(record: Record) -> str | None:
 
 
 def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 2) + 0.0
+    return None if isnan(value) else round(value, 2) + 0.0

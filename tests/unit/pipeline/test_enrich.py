@@ -64,7 +64,7 @@ def moved(customer: int = 0, rule: Rule = TRUST, **fields: Any) -> Transition:
         reason="",
         value=30.0,
     )
-    return replace(base, **fields)
+    return structs.replace(base, **fields)
 
 
 def enriched(
@@ -77,7 +77,7 @@ def enriched(
     seen = facts(table, rows, NOW_MS, PIPELINE.parameters)
     scores = score(seen, NOW_MS, PIPELINE.parameters)
     top = top_reasons(scores, observations(seen, scores, NOW_MS, PIPELINE.parameters))
-    reasons = {each.customer: top.of(each.customer) for each in told}
+    reasons = top.of(np.unique([each.customer for each in told]))
     scored = Scored(table, rows, table.key_list(rows), seen, scores, NOW_MS)
     return enrich(PIPELINE, playbook, scored, told, reasons, caused or {})
 
