@@ -1,10 +1,9 @@
 """What one alert goes through: its moves, what each changes in the slot, and what is published of it."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import sha1
-from typing import get_args
+from typing import NamedTuple, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -164,8 +163,7 @@ def publish(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What one evaluation knows of one customer under one rule.
 
     Attributes:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import repeat
 from math import isnan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,6 +221,7 @@ def _encode_alert(
     rule, opened_ms = transition.rule, transition.opened_ms
     over = transition.state in (State.RESOLVED, State.EXPIRED)
     key = f"{customer}|{rule.id}"
+    ack, snooze, note = _said(transition.said)
     record = AlertV1(
         alert_id=alert_id(customer, rule.id, transition.episode),
         dedup_key=key,
@@ -257,8 +258,16 @@ def _encode_alert(
         notifications=transition.notifications,
         kind=rule.kind,
         command_id=transition.command_id,
-        **_said(transition.said),
-        **added._asdict(),
+        ack=ack,
+        snooze=snooze,
+        note=note,
+        recommended_action=added.recommended_action,
+        action=added.action,
+        trend=added.trend,
+        value_at_risk=added.value_at_risk,
+        currency=added.currency,
+        event_id=added.event_id,
+        traceparent=added.traceparent,
     )
     return key.encode(), encode(record)
 
@@ -272,13 +281,13 @@ def _previous(rule: Rule, known: _Known) -> float | None:
     return None
 
 
-def _said(people: People | None) -> dict[str, Any]:
+def _said(people: People | None) -> tuple[Acknowledged | None, Snoozed | None, Note | None]:
     """The fields of an alert that people fill."""
     if people is None:
-        return {}
+        return None, None, None
     ack, snooze, note = people.ack, people.snooze, people.note
-    return {
-        "ack": ack and Acknowledged(ack.by, rfc3339(ack.at_ms), ack.text),
-        "snooze": snooze and Snoozed(rfc3339(snooze.until_ms), snooze.by, snooze.reason),
-        "note": note and Note(note.by, rfc3339(note.at_ms), note.text or ""),
-    }
+    return (
+        ack and Acknowledged(ack.by, rfc3339(ack.at_ms), ack.text),
+        snooze and Snoozed(rfc3339(snooze.until_ms), snooze.by, snooze.reason),
+        note and Note(note.by, rfc3339(note.at_ms), note.text or ""),
+    )

@@ -4,7 +4,8 @@ Computed for the few customers with a transition, and only then: a step without 
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
@@ -85,18 +86,20 @@ def causes(wanted: Collection[bytes], part: Decoded, accepted: NDArray[np.bool_]
         part: events of the run.
         accepted: (n,) of the events; duplicates cause nothing.
     """
-    found: dict[bytes, Cause] = {}
-    for i in (i for i, key in enumerate(part.keys) if key in wanted):
-        event, before = part.events[i], found.get(part.keys[i])
-        if not accepted[i]:
-            continue
-        names = before.names if before is not None else {}
-        if isinstance(event, Ticket):
-            names[promise_ref("ticket", event.ticket_id)] = event.ticket_id
-        elif isinstance(event, Delivery):
-            names[promise_ref("delivery", event.delivery_id)] = event.delivery_id
-        found[part.keys[i]] = Cause(event.event_id, _traceparent(part.records[i]), names)
-    return found
+    last: dict[bytes, int] = {}
+    names: defaultdict[bytes, dict[int, str]] = defaultdict(dict)
+    for i in np.flatnonzero(accepted).tolist():
+        key = part.keys[i]
+        if key in wanted:
+            event, last[key] = part.events[i], i
+            if isinstance(event, Ticket):
+                names[key][promise_ref("ticket", event.ticket_id)] = event.ticket_id
+            elif isinstance(event, Delivery):
+                names[key][promise_ref("delivery", event.delivery_id)] = event.delivery_id
+    return {
+        key: Cause(part.events[i].event_id, _traceparent(part.records[i]), names[key])
+        for key, i in last.items()
+    }
 
 
 class Scored(NamedTuple):
@@ -141,16 +144,7 @@ def enrich(
     customers = np.unique(whose)
     figures = _figures(scored, customers, pipeline.parameters)
     of = dict(zip(customers.tolist(), figures.published(), strict=True))
-    advice = [
-        advise(
-            each.rule,
-            reasons[each.customer],
-            playbook.plays,
-            of[each.customer].circumstances,
-            named(each.rule, each.severity, each.said),
-        )
-        for each in moved
-    ]
+    advice = _advised(playbook.plays, moved, reasons, of)
     enough = _enough(pipeline, playbook, scored, moved, of, caused)
     return [
         _enriched(of[i], found, _action(each, found, enough.get(k)), caused.get(scored.keys[i]))
@@ -207,6 +201,26 @@ def _figures(scored: Scored, customers: Ints, parameters: Parameters) -> _Figure
         hopping=hopped >= REPEATED,
         spurious=loyalty == SPURIOUS,
     )
+
+
+def _advised(
+    plays: Plays,
+    moved: Sequence[Transition],
+    reasons: Mapping[int, Sequence[Reason]],
+    of: Mapping[int, _Figure],
+) -> list[Advice]:
+    """What to do about each; in a storm the same few advices come again and again, so each is found once."""
+    found: dict[Hashable, Advice] = {}
+    result = []
+    for each in moved:
+        why, circumstances = reasons[each.customer], of[each.customer].circumstances
+        who = named(each.rule, each.severity, each.said)
+        signs = tuple([(said.score, said.code, said.contribution > 0.0) for said in why if said.contribution])
+        looked_at = each.rule.id, signs, circumstances, who
+        if looked_at not in found:
+            found[looked_at] = advise(each.rule, why, plays, circumstances, who)
+        result.append(found[looked_at])
+    return result
 
 
 def _enough(
