@@ -143,10 +143,20 @@ class _Customers:
         if len(chosen):
             chosen = chosen[np.argsort(at[chosen], kind="stable")]
             whose = at[chosen]
-            columns = (whose, self.events[whose], level[chosen], held[chosen], lines.sign * value[whose])
-            moves = zip(place[chosen].tolist(), how[chosen].tolist(), *(c.tolist() for c in columns), strict=True)
-            for slot, move_, *seen in moves:
-                told = move(self.alerts, slot, rule, Move(move_), Seen(*seen, self.now_ms))
+            columns = (
+                place[chosen],
+                how[chosen],
+                whose,
+                self.events[whose],
+                level[chosen],
+                held[chosen],
+                lines.sign * value[whose],
+            )
+            for slot, what, i, events, severity, why, seen in zip(
+                *(c.tolist() for c in columns), strict=True
+            ):
+                known = Seen(i, events, severity, why, seen, self.now_ms)
+                told = move(self.alerts, slot, rule, Move(what), known)
                 if told is not None:
                     self.transitions.append(told)
             self.moved[whose] = True

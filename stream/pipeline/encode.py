@@ -287,7 +287,7 @@ def _said(people: People | None) -> tuple[Acknowledged | None, Snoozed | None, N
         return None, None, None
     ack, snooze, note = people.ack, people.snooze, people.note
     return (
-        ack and Acknowledged(ack.by, rfc3339(ack.at_ms), ack.text),
-        snooze and Snoozed(rfc3339(snooze.until_ms), snooze.by, snooze.reason),
-        note and Note(note.by, rfc3339(note.at_ms), note.text or ""),
+        None if ack is None else Acknowledged(ack.by, rfc3339(ack.at_ms), ack.text),
+        None if snooze is None else Snoozed(rfc3339(snooze.until_ms), snooze.by, snooze.reason),
+        None if note is None else Note(note.by, rfc3339(note.at_ms), note.text or ""),
     )

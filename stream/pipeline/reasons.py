@@ -1,6 +1,7 @@
 """The reasons that travel with a record: the largest few of each score, with the fact behind each."""
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Literal
 
 import numpy as np
@@ -61,15 +62,16 @@ class TopReasons:
         told = self.told[customers]
         whose, slot = np.nonzero(told)
         at = customers[whose], slot
+        points, log_odds = (_rounded(self.contribution[at], digits) for digits in (2, 4))
+        columns = (
+            self.which[at].tolist(),
+            np.where(slot < TOP_REASONS, points, log_odds).tolist(),
+            _numbers(self.observed[at]),
+            _numbers(self.usual[at]),
+        )
         made = [
-            Reason(*CODES[which], contribution, observed, usual)
-            for which, contribution, observed, usual in zip(
-                self.which[at].tolist(),
-                np.where(slot < TOP_REASONS, *(_rounded(self.contribution[at], k) for k in (2, 4))).tolist(),
-                _numbers(self.observed[at]),
-                _numbers(self.usual[at]),
-                strict=True,
-            )
+            Reason(CODES[which][0], CODES[which][1], contribution, observed, usual)
+            for which, contribution, observed, usual in zip(*columns, strict=True)
         ]
         ends = np.cumsum(told.sum(axis=1)).tolist()
         bounds = zip([0, *ends[:-1]], ends, strict=True)
@@ -124,4 +126,4 @@ def _rounded(values: Floats, digits: int) -> Floats:
 
 def _numbers(facts: Floats) -> list[float | None]:
     """As published, None where there is no number."""
-    return np.where(np.isnan(facts), None, _rounded(facts, 2)).tolist()
+    return [None if isnan(fact) else fact for fact in _rounded(facts, 2).tolist()]

@@ -216,9 +216,7 @@ class Pipeline:
                 int(np.searchsorted(chosen, i)): holds for i, holds in standings.items() if publish[i]
             }
             places = np.searchsorted(chosen, [each.customer for each in transitions]).tolist()
-            transitions = [
-                replace(each, customer=i) for each, i in zip(transitions, places, strict=True)
-            ]
+            transitions = [replace(each, customer=i) for each, i in zip(transitions, places, strict=True)]
         keys = table.key_list(rows)
         if len(rows):
             reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)

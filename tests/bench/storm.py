@@ -64,8 +64,8 @@ def main() -> int:
         without, spent = (_measure(each, partitions, options.step) for each in (_pipeline(Rules()), loud))
         told = spent.suppressed + spent.opened
         print(
-            f"{spent.us / spent.events:.1f} us CPU per event, {without.us / without.events:.1f} without rules: "
-            f"{(spent.us - without.us) / told:.1f} us per transition "
+            f"{spent.us / spent.events:.1f} us CPU per event, {without.us / without.events:.1f} without "
+            f"rules: {(spent.us - without.us) / told:.1f} us per transition "
             f"({spent.suppressed:,} suppressed, {spent.opened:,} opened)",
             flush=True,
         )

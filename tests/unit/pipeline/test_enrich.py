@@ -108,6 +108,20 @@ def test_asking_changes_nothing(found: list[Body], data: st.DataObject) -> None:
     assert table.n_rows == len(before)
 
 
+@given(bodies(max_size=60, customers=8, refs=12, days=60.0))
+def test_what_is_said_of_one_does_not_depend_on_who_else_is_told(found: list[Body]) -> None:
+    """All transitions at once, or each by itself: the same, but for the what-ifs that a step asks."""
+    table, nothing_asked = known(found), replace(PLAYBOOK, max_questions=0)
+    escalated = structs.replace(TRUST, escalate_owner="lead")
+    each = [
+        transition
+        for i in range(table.n_rows)
+        for transition in (moved(i), moved(i, RISK), moved(i, escalated, severity="critical"))
+    ]
+    together = enriched(table, each, playbook=nothing_asked)
+    assert together == [enriched(table, [one], playbook=nothing_asked)[0] for one in each]
+
+
 @given(bodies(max_size=60, days=60.0))
 def test_figures_are_those_that_explain_tells(found: list[Body]) -> None:
     """Trend and value at risk, as `kizuna explain` derives them for the same moment."""
