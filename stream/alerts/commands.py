@@ -6,8 +6,9 @@ as it is among the last `REMEMBERED` of its alert.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from schemas.alert import Transition as Kind
 from schemas.command import CommandV1

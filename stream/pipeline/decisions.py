@@ -1,12 +1,12 @@
 """Commands of people -> decisions that a row keeps and transitions of alerts, or dead letters."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from hmac import compare_digest
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from schemas.cloudevents import payload
 from schemas.codec import DECODE_ERRORS, classify, decode_command

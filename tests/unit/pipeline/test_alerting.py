@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert, encode
@@ -118,6 +119,19 @@ def test_mass_drop_that_comes_one_by_one_stays_until_they_are_back() -> None:
     good = [survey(i, 10, at_ms - k) for i in range(25) for k in range(30)]
     [alert] = [alert for alert in told(step(table, good, at_ms)) if alert.subject == "data"]
     assert (alert.state, alert.resolve_reason) == ("resolved", "recovered")
+
+
+def test_it_lasts_while_they_are_held_back_wherever_their_slots_lie() -> None:
+    """Behind thousands of slots of other rules they count as well; when none is held any more it ends."""
+    table = town()
+    for rule in range(1, 60):
+        table.alerts.claim(np.arange(100), rule)
+    step(table, upset(range(30), START_MS), START_MS)
+    assert step(table, [survey(99, 10, START_MS + 1)], START_MS + 1).resolved == {}
+    assert table.storm.since_ms == START_MS
+    at_ms = START_MS + 5 * MINUTE_MS
+    effects = step(table, [survey(i, 10, at_ms - k) for i in range(30) for k in range(30)], at_ms)
+    assert effects.resolved == {"critical": 1}
 
 
 def test_data_that_are_mended_end_it() -> None:
