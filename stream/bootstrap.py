@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import aiohttp
@@ -29,11 +29,19 @@ from stream.engine.worker import EXIT_INTERRUPTED, Worker
 from stream.metrics import Metrics
 from stream.notify.assemble import assemble
 from stream.notify.counts import Counts
-from stream.notify.dispatch import LEDGER
+from stream.notify.dispatch import DEAD_LETTERS, LEDGER
 from stream.notify.preview import Preview, preview
 from stream.notify.process import ALERTS
+from stream.notify.resend import Account, Resent, resend
 
-__all__ = ["configure_logging", "create_pipeline", "preview_notify", "run_notify", "run_worker"]
+__all__ = [
+    "configure_logging",
+    "create_pipeline",
+    "preview_notify",
+    "resend_notify",
+    "run_notify",
+    "run_worker",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -223,3 +231,25 @@ async def preview_notify(settings: Settings) -> list[Preview]:
         KizunaError: Kafka cannot be read, or a setting cannot be used.
     """
     return await preview(settings, Follower(settings, (LEDGER, ALERTS)), now_ms())
+
+
+def resend_notify(settings: Settings, say: Callable[[Resent], None], *, dry_run: bool) -> Account:
+    """Send the dead letters of `run_notify` again, those that still say what is so.
+
+    Args:
+        settings: of the running notify.
+        say: told of each.
+        dry_run: send nothing.
+
+    Raises:
+        KizunaError: Kafka cannot be read, a topic is missing, or a setting cannot be used.
+    """
+    configure_logging(settings)
+    _check_topics(settings, NOTIFY)
+    return asyncio.run(_resend(settings, say, dry_run=dry_run))
+
+
+async def _resend(settings: Settings, say: Callable[[Resent], None], *, dry_run: bool) -> Account:
+    letters, feed = Follower(settings, (DEAD_LETTERS,)), Follower(settings, (LEDGER, ALERTS))
+    async with open_journal(settings) as journal:
+        return await resend(settings, letters, feed, journal, say, clock=now_ms, dry_run=dry_run)

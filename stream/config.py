@@ -18,7 +18,15 @@ from pydantic_settings import (
 
 from stream.errors import ConfigError
 
-__all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "Settings", "WebhookSettings", "load", "without_settings"]
+__all__ = [
+    "CONFIG_FILE",
+    "CONFIG_VARIABLE",
+    "Settings",
+    "WebhookSettings",
+    "load",
+    "read_key",
+    "without_settings",
+]
 
 CONFIG_FILE = "kizuna.toml"
 CONFIG_VARIABLE = "KIZUNA_CONFIG"
@@ -190,27 +198,34 @@ class Settings(BaseSettings):
         return self.topic_prefix + name
 
     def command_key(self) -> bytes | None:
-        """The secret that commands are signed with, without white space around it; None if none is used.
+        """The secret that commands are signed with; None if none is used.
 
         Raises:
-            ConfigError: the file is missing, unreadable, or holds less than `LEAST_KEY_BYTES`.
+            ConfigError: see `read_key`.
         """
         path = self.command_key_file
-        if path is None:
-            return None
-        try:
-            key = path.read_bytes().strip()
-        except OSError as error:
-            raise ConfigError(
-                f"cannot read the command key {path}: {error.strerror}",
-                hint="correct command_key_file, or unset it on workers and senders alike",
-            ) from error
-        if len(key) < LEAST_KEY_BYTES:
-            raise ConfigError(
-                f"the command key in {path} has {len(key)} bytes, at least {LEAST_KEY_BYTES} are needed",
-                hint=f"make one, for example: openssl rand -hex 32 > {path}",
-            )
-        return key
+        return None if path is None else read_key(path, "command_key_file")
+
+
+def read_key(path: Path, setting: str) -> bytes:
+    """The secret in a file, without white space around it.
+
+    Args:
+        path: of the file.
+        setting: that names it, or would.
+
+    Raises:
+        ConfigError: the file is missing, unreadable, or holds less than `LEAST_KEY_BYTES`.
+    """
+    hint = f"correct {setting}, or make a key: openssl rand -hex 32 > {path}"
+    try:
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"cannot read the key {path}: {error.strerror}", hint=hint) from error
+    if len(key) < LEAST_KEY_BYTES:
+        fault = f"the key in {path} has {len(key)} bytes, at least {LEAST_KEY_BYTES} are needed"
+        raise ConfigError(fault, hint=hint)
+    return key
 
 
 def load(**flags: object) -> Settings:

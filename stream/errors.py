@@ -5,7 +5,7 @@
     |   `-- ModelError          parameters that must not be used
     |-- BrokerError             Kafka cannot be reached or is not laid out as declared
     |-- DataError               a file or a history that cannot be read
-    |-- RefusedError            a worker did not do what a person asked for
+    |-- RefusedError            a worker or a receiver did not do what a person asked for
     |-- DownloadError           a pinned download was refused or is not what was locked
     `-- StateError              stored state of another layout; stop, never overwrite
 
@@ -54,7 +54,7 @@ class DataError(KizunaError):
 
 
 class RefusedError(KizunaError):
-    """A command that a worker read and did not apply, or that no worker has read in time."""
+    """What a person asked for was not done: by a worker, in time or at all; or by a receiver of alerts."""
 
 
 class DownloadError(KizunaError):

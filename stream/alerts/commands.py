@@ -6,8 +6,9 @@ as it is among the last `REMEMBERED` of its alert.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from schemas.alert import Transition as Kind
 from schemas.command import CommandV1
@@ -18,7 +19,7 @@ from stream.model.columns import MS_PER_DAY
 from stream.state.alerts import AlertSlots, State
 from stream.state.people import People, Said, Snooze
 
-__all__ = ["MAX_SNOOZE_DAYS", "REMEMBERED", "Refused", "Told", "apply", "reserved"]
+__all__ = ["MAX_SNOOZE_DAYS", "REMEMBERED", "Refused", "Told", "apply", "remember", "reserved"]
 
 MAX_SNOOZE_DAYS: Final = 90
 """A snooze is for a time; who wants to hear nothing for longer resolves the alert, or changes the rule."""
@@ -73,13 +74,13 @@ def apply(
     if rule is None or place is None:
         return Refused("unknown_alert", f"rule `{name}` is not in force" if rule is None else _never(name))
     people = alerts.people.get(place) or People()
-    mark = _mark(command.command_id)
-    if mark in people.commands:
+    ids = remember(people.commands, command.command_id)
+    if ids is None:
         return None
     if (refused := _refused(alerts, place, command, told)) is not None:
         return refused
     alerts.people[place] = people
-    people.commands = [*people.commands, mark][-REMEMBERED:]
+    people.commands = ids
     kind = _do(alerts, place, events, command, told, now_ms)
     if kind == "resolved" and not rule.cooldown_hours:  # it would open again at once
         alerts.slots["back"][place] = State.EXPIRED
@@ -100,9 +101,10 @@ def _never(rule: str) -> str:
     return f"no alert of rule `{rule}` was ever open for this customer"
 
 
-def _mark(command_id: str) -> int:
-    """64 bits of an id, as `People` keeps it."""
-    return int.from_bytes(hashlib.sha256(command_id.encode()).digest()[:8], "little")
+def remember(ids: list[int], command_id: str) -> list[int] | None:
+    """The ids of one alert's last commands with this one, 64 bits of each; None if it is among them."""
+    new = int.from_bytes(hashlib.sha256(command_id.encode()).digest()[:8], "little")
+    return None if new in ids else [*ids, new][-REMEMBERED:]
 
 
 def _refused(alerts: AlertSlots, place: int, command: CommandV1, told: Told) -> Refused | None:

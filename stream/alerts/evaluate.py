@@ -140,21 +140,26 @@ class _Customers:
         held = self._held(rule, at, how)
         how[(how == Move.RELEASE) & (held > 0)] = Move.STAY
         chosen = np.flatnonzero(how)
-        for k in chosen[np.argsort(at[chosen], kind="stable")].tolist():
-            i = int(at[k])
-            seen = Seen(
-                i,
-                int(self.events[i]),
-                int(level[k]),
-                int(held[k]),
-                lines.sign * float(value[i]),
-                self.now_ms,
-            )
-            told = move(self.alerts, int(place[k]), rule, Move(int(how[k])), seen)
-            if told is not None:
-                self.transitions.append(told)
-            self.moved[i] = True
         if len(chosen):
+            chosen = chosen[np.argsort(at[chosen], kind="stable")]
+            whose = at[chosen]
+            columns = (
+                place[chosen],
+                how[chosen],
+                whose,
+                self.events[whose],
+                level[chosen],
+                held[chosen],
+                lines.sign * value[whose],
+            )
+            for slot, what, i, events, severity, why, seen in zip(
+                *(c.tolist() for c in columns), strict=True
+            ):
+                known = Seen(i, events, severity, why, seen, self.now_ms)
+                told = move(self.alerts, slot, rule, Move(what), known)
+                if told is not None:
+                    self.transitions.append(told)
+            self.moved[whose] = True
             slots.slots = self.alerts.at(place)
             slots.until_ms = self._until_ms(place)
         self.alerts.set_due(place, slots.due())

@@ -1,17 +1,18 @@
 """What one alert goes through: its moves, what each changes in the slot, and what is published of it."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import get_args
-from uuid import UUID, uuid5
+from hashlib import sha1
+from typing import NamedTuple, get_args
+from uuid import UUID
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.alert import Severity
 from schemas.alert import Transition as Kind
 from stream.alerts.rules import Rule, Rules
-from stream.state.alerts import LIVE, AlertSlots, State
+from stream.state.alerts import LIVE, SLOT, AlertSlots, State
 from stream.state.people import People
 
 __all__ = [
@@ -51,8 +52,7 @@ class Move(IntEnum):
     WAKE = 11  # the snooze is over
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """One published change of one alert.
 
     Attributes:
@@ -95,7 +95,10 @@ class Transition:
 
 def alert_id(customer_id: str, rule_id: str, episode: int) -> str:
     """The same alert has the same id in every replay (UUIDv5, RFC 9562)."""
-    return str(uuid5(ALERT_NAMESPACE, f"{customer_id}|{rule_id}|{episode}"))
+    name = f"{customer_id}|{rule_id}|{episode}".encode()
+    digest = sha1(ALERT_NAMESPACE.bytes + name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]  # as `uuid.uuid5` says it, at a quarter of the cost
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 @lru_cache
@@ -135,31 +138,32 @@ def publish(
 ) -> Transition:
     """Count a transition that was written into a slot, and say what it is now."""
     slot = alerts.slots[place]
-    state, held = State(int(slot["state"])), int(slot["held"])
     slot["seq"] += 1
-    slot["notifications"] += kind in TOLD and rule.mode == "live" and not held
+    if kind in TOLD and rule.mode == "live" and not slot["held"]:
+        slot["notifications"] += 1
+    now = dict(zip(SLOT.names or (), slot.item(), strict=True))  # one by one costs four times as much
+    state = State(now["state"])
     return Transition(
         customer=customer,
         rule=rule,
         kind=kind,
         place=place,
         state=state,
-        since_ms=int(slot["since_ms"]),
-        episode=int(slot["episode"]),
-        seq=int(slot["seq"]),
-        severity=SEVERITIES[int(slot["severity"]) - 1],
-        opened_ms=int(slot["opened_ms"]),
+        since_ms=now["since_ms"],
+        episode=now["episode"],
+        seq=now["seq"],
+        severity=SEVERITIES[now["severity"] - 1],
+        opened_ms=now["opened_ms"],
         now_ms=now_ms,
-        held=held if state is State.SUPPRESSED else 0,
-        notifications=int(slot["notifications"]),
+        held=now["held"] if state is State.SUPPRESSED else 0,
+        notifications=now["notifications"],
         reason=reason,
         value=value,
         said=None if (said := alerts.people.get(place)) is None else replace(said),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What one evaluation knows of one customer under one rule.
 
     Attributes:

@@ -17,7 +17,7 @@ from schemas.alert import Suppressed
 from stream.alerts import rules
 from stream.state.storm import Storm
 
-__all__ = ["BEHIND", "BUDGET", "HELD", "MASS_DROP", "STALE", "Gate", "drops"]
+__all__ = ["BEHIND", "BUDGET", "HELD", "MASS_DROP", "MINUTE_MS", "STALE", "Gate", "drops"]
 
 HELD: tuple[Suppressed, ...] = get_args(Suppressed)
 BUDGET, MASS_DROP, STALE, BEHIND = (
@@ -65,12 +65,13 @@ class Gate:
         if (doubt := self._doubt()) != 0:
             result[:] = doubt
             return result
-        if not released:
+        live = rule.mode == "live"  # of a rule on trial nobody is told, nor of how many it holds for
+        if live and not released:
             self._cross(rule, len(chosen))
-        if self.storm.since_ms or self._falls(rule):
+        if self.storm.since_ms or (live and self._falls(rule)):
             result[:] = MASS_DROP
             return result
-        if rule.mode == "live" and self.limits.budget_per_minute:
+        if live and self.limits.budget_per_minute:
             result[self._beyond_budget(chosen)] = BUDGET
         return result
 
@@ -125,11 +126,11 @@ class Gate:
         return beyond
 
 
-def drops(storm: Storm, limits: rules.Storm, customers: int, held: int) -> bool:
-    """Whether the alert about the data stays open, while so many are still held back because of it.
+def drops(storm: Storm, limits: rules.Storm, customers: int, away: int) -> bool:
+    """Whether the alert about the data stays open, while so many of those who crossed are not back.
 
-    It is over when fewer than half as many are held as opened it: the data were corrected, and their
-    customers are back. A person who knows the data to be right ends it with a command.
+    It is over when they are half as many as the least that may open it: the data were corrected. A person
+    who knows the data to be right ends it with a command.
     """
     least = min(limits.mass_drop_least, limits.mass_drop_percent / 100.0 * customers)
-    return bool(storm.since_ms) and held > least / 2
+    return bool(storm.since_ms) and away > least / 2

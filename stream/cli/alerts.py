@@ -11,6 +11,7 @@ from stream.alerts.commands import MAX_SNOOZE_DAYS
 from stream.cli import output
 from stream.cli.alert_order import act, read
 from stream.cli.alert_table import Choice, Chosen, choose, lines
+from stream.cli.options import Bootstrap, Json
 from stream.cli.times import parse_end
 from stream.cli.where import reachable, whose
 from stream.clock import now_ms
@@ -62,14 +63,10 @@ Seq = Annotated[
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the worker's answer.")]
 WaitS = Annotated[float, typer.Option(min=0.1, max=3600, help="Wait for the answer so long, seconds.")]
-Bootstrap = Annotated[
-    str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
-]
 Prefix = Annotated[
     str | None,
     typer.Option(help="Put before every topic's name.", show_default="the settings', else the demo's"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 
 
 @alerts.command("list")

@@ -10,6 +10,7 @@ import typer
 
 from stream.alerts import rules as alert_rules
 from stream.cli import output
+from stream.cli.options import Json
 from stream.cli.times import parse_time
 from stream.clock import now_ms
 from stream.errors import ConfigError, DataError
@@ -51,7 +52,7 @@ def backtest(
             help="Who left and when (CSV), for lead times.", show_default="EVENTS.truth.csv, if there"
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Fit and score customers as of an origin, and judge it by what they did after it.
 

@@ -12,6 +12,7 @@ import typer
 from schemas.codec import DECODE_ERRORS, classify, decode_interaction
 from schemas.interaction import Event
 from stream.cli import output
+from stream.cli.options import Json
 from stream.cli.times import parse_time, shown
 from stream.errors import DataError
 from stream.model.dissatisfaction import DRIVERS
@@ -50,7 +51,7 @@ def dissatisfaction(
     scores: Annotated[
         Path | None, typer.Option(help="Write what was foretold for each review, and why, one per line.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Foresee reviews of 2 or less from what is known when the customer is asked, and say how well that went.
 

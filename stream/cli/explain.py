@@ -12,7 +12,8 @@ from stream.alerts.life import open_alerts
 from stream.alerts.rules import Rule
 from stream.cli import output
 from stream.cli.further import contacts_json, further, place, print_further
-from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
+from stream.cli.known import AppId, At, Customer, Events, Known, Params, known
+from stream.cli.options import Bootstrap, Json
 from stream.cli.times import parse_time, shown
 from stream.clock import now_ms
 from stream.errors import ConfigError, DataError
@@ -81,7 +82,7 @@ def explain(
     params: Params = None,
     bootstrap: Bootstrap = None,
     app_id: AppId = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Print both scores of a customer with every reason; the reasons sum to the score exactly.
 

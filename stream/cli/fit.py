@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli import output
+from stream.cli.options import Json
 from stream.cli.times import parse_time
 from stream.clock import now_ms
 from stream.model import parameters
@@ -44,7 +45,7 @@ def fit(
         Path | None,
         typer.Option(help="Every other parameter (TOML).", show_default="the shipped parameters"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Fit the churn risk to a history: purchase models, training windows before the last day, coefficients.
 

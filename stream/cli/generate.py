@@ -8,6 +8,7 @@ import typer
 from typer.models import OptionInfo
 
 from stream.cli import output
+from stream.cli.options import Json
 from stream.cli.times import parse_time
 from stream.offline.arrival import MAX_SHARE, Arrivals, Rates, arrive
 from stream.offline.bad import KINDS
@@ -37,7 +38,7 @@ def generate(
     late: Annotated[float, _share("Share of events that arrive 1 to 14 days late.")] = 0.0,
     skew: Annotated[float, _share("Share of customers whose device's clock is up to 12 h wrong.")] = 0.0,
     bad: Annotated[float, _share("Bad records per event, in addition; FILE.bad.csv lists them.")] = 0.0,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Write interactions of invented customers, some of whom are planted to leave, and the truth beside.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli import output
+from stream.cli.options import Json
 from stream.cli.times import shown
 from stream.clock import now_ms
 from stream.errors import ConfigError, DataError
@@ -32,7 +33,7 @@ def import_(
     where: Annotated[
         list[str] | None, typer.Option(help="COLUMN=VALUE: leave out all rows with another value there.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Make interactions of the rows of files, as a mapping says.
 

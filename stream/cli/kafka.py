@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stream.cli import output
+from stream.cli.options import Json
 from stream.config import Settings, load
 from stream.local.broker import LocalKafka, Status
 from stream.local.progress import Progress, silent
@@ -18,7 +19,6 @@ kafka = typer.Typer(no_args_is_help=False)
 DataDir = Annotated[
     Path | None, typer.Option(help="Where its data, log and jars live.", show_default=".kizuna")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 
 
 @kafka.command()

@@ -28,7 +28,7 @@ from stream.offline.customer import as_file_record, own_records, state_at
 from stream.pipeline import FileRecord, Pipeline
 from stream.state.table import CustomerTable
 
-__all__ = ["AppId", "At", "Bootstrap", "Customer", "Events", "Known", "Params", "known"]
+__all__ = ["AppId", "At", "Customer", "Events", "Known", "Params", "known"]
 
 Read = TypeVar("Read")
 Customer = Annotated[str, typer.Argument(help="Customer id, as in the interactions.")]
@@ -40,9 +40,6 @@ Events = Annotated[
 ]
 Params = Annotated[
     Path | None, typer.Option(help="Model parameters (TOML).", show_default="the settings', else the shipped")
-]
-Bootstrap = Annotated[
-    str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
 ]
 AppId = Annotated[
     str | None, typer.Option(help="Whose state.", show_default="the settings', else the demo's")

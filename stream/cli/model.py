@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stream.cli import output
+from stream.cli.options import Json
 from stream.model import parameters
 
 __all__ = ["model"]
@@ -21,7 +22,7 @@ def _group() -> None:
 @model.command()
 def check(
     file: Annotated[Path, typer.Argument(help="Parameter file (TOML).")],
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Say whether a parameter file can be used; if not, the line, the name and the reason.
 

@@ -1,12 +1,19 @@
-"""`kizuna notify`: tell people of alerts, until stopped."""
+"""`kizuna notify`: tell people of alerts, until stopped; or send dead letters again."""
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.codec import encode
+from stream.cli import output
+from stream.cli.options import Bootstrap
+from stream.errors import RefusedError
+
+if TYPE_CHECKING:
+    from stream.config import Settings
+    from stream.notify.resend import Resent
 
 __all__ = ["notify"]
 
@@ -19,10 +26,14 @@ def notify(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be sent now, a line each; send nothing.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --dry-run: each line is a JSON object.")] = False,
-    bootstrap: Annotated[
-        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
-    ] = None,
+    resend: Annotated[
+        bool,
+        typer.Option("--resend", help="Send dead letters again to sinks that were mended, and end."),
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="With --dry-run or --resend: each line is a JSON object.")
+    ] = False,
+    bootstrap: Bootstrap = None,
     app_id: Annotated[str | None, typer.Option(help="The group is called after it.")] = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic's name.")] = None,
     partitions: Annotated[int | None, typer.Option(help="Partitions of every customer topic.")] = None,
@@ -45,10 +56,14 @@ def notify(
 
     Never told of: rules in shadow mode, alerts that are held back. Nothing is lost while a receiver is away.
 
+    What a receiver refused or never took lies in `notify-dead-letters`. Mend it, then --resend, beside the
+    running notify: of each alert the newest letter goes out with its old idempotency key, if it still says
+    what is so. What has ended is never told as open; its end is told. What was taken is not sent again.
+
     Example: kizuna notify --alertmanager http://127.0.0.1:9093
     Example: kizuna notify --dry-run
+    Example: kizuna notify --resend --dry-run
     """
-    from stream.cli import output
     from stream.cli.where import reachable, whose
     from stream.config import load
 
@@ -69,7 +84,31 @@ def notify(
     with reachable(named) as settings:
         from stream.bootstrap import preview_notify, run_notify  # Faust: seconds, after what fails fast
 
+        if resend:
+            _resend(whose(settings, "alerts"), dry_run=dry_run, json=json)
+            return
         if not dry_run:
             raise typer.Exit(run_notify(settings))
         for line in asyncio.run(preview_notify(whose(settings, "alerts"))):
             output.say(encode(line).decode() if json else str(line))
+
+
+def _resend(settings: "Settings", *, dry_run: bool, json: bool) -> None:
+    from stream.bootstrap import resend_notify
+
+    def say(line: "Resent") -> None:
+        output.say(encode(line).decode() if json else str(line))
+
+    account = resend_notify(settings, say, dry_run=dry_run)
+    if json:
+        output.json_line({"outcomes": account.outcomes, "passed_over": account.passed_over})
+    else:
+        for name, counted in (("letters", account.outcomes), ("passed over", account.passed_over)):
+            said = ", ".join(f"{n} {what}" for what, n in sorted(counted.items()))
+            output.say(f"{name}: {said or 'none'}")
+    missed = sum(account.outcomes[each] for each in ("refused", "failed", "left"))
+    if missed:
+        raise RefusedError(
+            f"{missed} of {account.outcomes.total()} letters were not taken",
+            hint="mend what the reasons name, then run the same command: what was taken is not sent again",
+        )

@@ -9,6 +9,7 @@ import typer
 
 from schemas.command import CommandV1
 from stream.cli import output
+from stream.cli.options import Bootstrap, Json
 from stream.cli.order import as_sent, strict
 from stream.cli.times import parse_end, shown
 from stream.cli.where import reachable, whose
@@ -43,11 +44,9 @@ def override(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="End what was overridden; needs neither band nor until.")
     ] = False,
-    bootstrap: Annotated[
-        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
-    ] = None,
+    bootstrap: Bootstrap = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before the topic's name.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Show another band of a customer than the computed one, until a time; or withdraw that.
 

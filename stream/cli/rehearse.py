@@ -10,6 +10,7 @@ from rich.table import Table
 from stream.alerts import plays
 from stream.alerts import rules as alert_rules
 from stream.cli import output
+from stream.cli.options import Json
 from stream.cli.times import shown
 from stream.clock import now_ms
 from stream.model import parameters
@@ -49,7 +50,7 @@ def rehearse(
     ] = None,
     params: Annotated[Path | None, typer.Option(help="Model parameters (TOML).")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules (TOML).")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Replay a history through the live code and say how early and how rightly its alerts came.
 

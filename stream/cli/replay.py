@@ -12,6 +12,7 @@ from schemas import dead_letter
 from stream.alerts import rules as alert_rules
 from stream.cli import output
 from stream.cli.further import print_segments, segment_json
+from stream.cli.options import Json
 from stream.cli.times import parse_time, shown
 from stream.clock import now_ms
 from stream.errors import DataError
@@ -46,7 +47,7 @@ def replay(
     segments: Annotated[
         Grouping | None, typer.Option(help="Also a table of groups as of T: trust, risk, surveys, value.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Score a history as the worker would have, and write every customer's scores as of T.
 

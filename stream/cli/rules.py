@@ -11,6 +11,7 @@ from rich.table import Table
 from stream.alerts import rules as alert_rules
 from stream.alerts.rules import Fault, Rule, Rules
 from stream.cli import output
+from stream.cli.options import Json
 from stream.cli.times import shown
 from stream.clock import now_ms
 from stream.errors import ConfigError, DataError
@@ -36,7 +37,7 @@ def check(
         Path | None, typer.Option(help="A history: say how often each rule would have rung.")
     ] = None,
     params: Annotated[Path | None, typer.Option(help="Model parameters (TOML), for --against.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Name every fault of a rules file with its line and reason; of a sound one, what its rules are.
 

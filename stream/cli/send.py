@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stream.cli import output
+from stream.cli.options import Bootstrap, Json
 from stream.cli.output import Report
 from stream.cli.where import reachable
 from stream.clock import now_ms
@@ -33,11 +34,9 @@ def send(
     shift_to_now: Annotated[
         bool, typer.Option("--shift-to-now", help="Move all times so that the last event is now.")
     ] = False,
-    bootstrap: Annotated[
-        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
-    ] = None,
+    bootstrap: Bootstrap = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before the topic's name.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Send every line to the topic `interactions`, keyed by its customer.
 

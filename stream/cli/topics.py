@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from stream.cli import output
+from stream.cli.options import Bootstrap, Json
 from stream.cli.where import reachable
 from stream.config import Settings, load
 from stream.engine.topics import check_topics, create_topics, declared
@@ -13,15 +14,11 @@ __all__ = ["topics"]
 
 topics = typer.Typer(no_args_is_help=False)
 
-Bootstrap = Annotated[
-    str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
-]
 Prefix = Annotated[str | None, typer.Option(help="Put before every topic's name.", show_default="none")]
 AppId = Annotated[
     str | None, typer.Option(help="Whose changelog is meant; as given to the worker.", show_default="kizuna")
 ]
 Partitions = Annotated[int | None, typer.Option(help="Of every topic.", show_default="4")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 
 
 @topics.command()

@@ -8,7 +8,8 @@ import typer
 
 from stream.alerts.life import open_alerts
 from stream.cli import output
-from stream.cli.known import AppId, At, Bootstrap, Customer, Events, Known, Params, known
+from stream.cli.known import AppId, At, Customer, Events, Known, Params, known
+from stream.cli.options import Bootstrap, Json
 from stream.cli.times import shown
 from stream.clock import now_ms
 from stream.errors import BrokerError, ConfigError
@@ -41,7 +42,7 @@ def whatif(
     params: Params = None,
     bootstrap: Bootstrap = None,
     app_id: AppId = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    json: Json = False,
 ) -> None:
     """Try what could be done about a customer now; the smallest that clears the threshold comes first.
 

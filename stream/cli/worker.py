@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from stream.cli.options import Bootstrap
+
 __all__ = ["worker"]
 
 
 def worker(
-    bootstrap: Annotated[
-        str | None, typer.Option(help="Kafka's address, host:port.", show_default="the local Kafka")
-    ] = None,
+    bootstrap: Bootstrap = None,
     app_id: Annotated[
         str | None, typer.Option(help="Group, transactions and changelog are named after it.")
     ] = None,

@@ -106,10 +106,9 @@ class Follower:
 
     def _let_in(self, reader: Any, waiting: dict[str, list[TopicPartition]]) -> None:
         """Resume the topics in turn, the next once those before it are read."""
-        for name in list(waiting):
-            parts = waiting.pop(name)
-            reader.resume(*parts)
-            if self._left(parts):
+        for name, parts in self._parts.items():
+            reader.resume(*waiting.pop(name, ()))
+            if waiting and self._left(parts):
                 return
 
     def _left(self, parts: list[TopicPartition]) -> int:

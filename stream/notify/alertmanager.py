@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-__all__ = ["Alertmanager", "Away", "Silence"]
+__all__ = ["Alertmanager", "Away", "Matcher", "Refused", "Silence"]
 
 TOTAL_S = 10.0
 """For one request, at most."""
@@ -16,6 +16,10 @@ MAX_BODY = 64 * 1024 * 1024
 
 class Away(Exception):
     """Alertmanager did not do it: away, busy, or it refuses. The message says what it said, cut short."""
+
+
+class Refused(Away):
+    """Alertmanager answered that it does not do this one thing: others may be asked for."""
 
 
 class Matcher(msgspec.Struct, frozen=True):
@@ -107,7 +111,7 @@ class Alertmanager:
             ) as answer:
                 said = await _read(answer)
                 if answer.status != 200:
-                    raise Away(f"{method} {path}: {answer.status} {said[:200].decode(errors='replace')}")
+                    raise Refused(f"{method} {path}: {answer.status} {said[:200].decode(errors='replace')}")
                 return said
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Away(f"{method} {path}: {type(error).__name__} {error}"[:300]) from error

@@ -4,9 +4,11 @@ Each service is a sink of its own, so that one that fails does not make the othe
 no idempotency key: after a crash between sending and noting it, a message may come a second time.
 """
 
+import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -131,7 +133,9 @@ def read_services(
         found = LINE.fullmatch(line)
         severities = _severities(found["severities"]) if found else None
         service = apprise.Apprise(asset=asset)
-        if found is None or severities is None or not service.add(found["url"]):
+        with _silent():
+            known = found is not None and service.add(found["url"])
+        if found is None or severities is None or not known or len(service) != 1:
             raise ConfigError(
                 f"{path}, line {number}: no service that Apprise knows",
                 hint="write a URL as Apprise's documentation shows it, or critical,error=URL",
@@ -143,6 +147,17 @@ def read_services(
             )
         sinks[name] = AppriseSink(name, service, severities, language, limits, with_id=with_id)
     return list(sinks.values())
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Apprise quotes a URL that it does not know in its log."""
+    library = logging.getLogger("apprise")
+    library.disabled, before = True, library.disabled
+    try:
+        yield
+    finally:
+        library.disabled = before
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """Settings become the parts of a notifier: book, an Alertmanager per URL, a dispatcher per other sink."""
 
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -20,17 +21,17 @@ from stream.notify.ports import Feed, Journal
 from stream.notify.post import checked_url, shown
 from stream.notify.process import Notifier
 from stream.notify.projection import Projection, Timing
-from stream.notify.reference import read_key
+from stream.notify.reference import reference_key
 from stream.notify.shape import Shape
 from stream.notify.signature import Signer, read_secrets
 from stream.notify.sink import Sink
 from stream.notify.webhook import Webhook
 from stream.texts.languages import LANGUAGES
 
-__all__ = ["KEEP_MS", "assemble", "make_book", "make_shape", "make_sinks"]
+__all__ = ["KEEP_MS", "assemble", "make_book", "make_dispatchers", "make_shape", "make_sinks"]
 
 KEEP_MS = 300_000
-"""Alertmanager's clients show a resolved alert for so long: one that was away learns of it."""
+"""Alertmanager's clients show a resolved alert for so long, at least: one that was away learns of it."""
 
 
 def make_shape(settings: Settings) -> Shape:
@@ -41,15 +42,15 @@ def make_shape(settings: Settings) -> Shape:
     """
     return Shape(
         rules.load(settings.rules),
-        read_key(settings.customer_ref_key, settings.data_dir),
+        reference_key(settings.customer_ref_key, settings.data_dir),
         LANGUAGES[settings.notify_language],
         with_id=settings.notify_customer_id,
     )
 
 
-def make_book(shape: Shape) -> Book:
-    """An empty book."""
-    return Book(shape.labels, shape.annotations, KEEP_MS)
+def make_book(shape: Shape, resolve_s: float) -> Book:
+    """An empty book; what is over is shown until whoever missed it has let it time out (`resolve_s`)."""
+    return Book(shape.labels, shape.annotations, max(KEEP_MS, math.ceil(resolve_s * 1000)))
 
 
 def make_sinks(settings: Settings) -> list[Sink]:
@@ -69,6 +70,27 @@ def make_sinks(settings: Settings) -> list[Sink]:
     return sinks
 
 
+def make_dispatchers(
+    settings: Settings, shape: Shape, journal: Journal, counts: Counts, *, clock: Clock, chance: Random
+) -> list[Dispatcher]:
+    """One for every sink, with an empty outbox.
+
+    Raises:
+        ConfigError: an address or a secret that cannot be used.
+    """
+    return [
+        Dispatcher(
+            sink,
+            Outbox(shape.reference, settings.notify_tries),
+            journal,
+            clock=clock,
+            chance=chance,
+            counted=_counted(counts, sink.name),
+        )
+        for sink in make_sinks(settings)
+    ]
+
+
 def assemble(
     settings: Settings,
     session: aiohttp.ClientSession,
@@ -85,15 +107,21 @@ def assemble(
         ConfigError: nobody is to be told, or a setting cannot be used.
     """
     shape = make_shape(settings)
-    book = make_book(shape)
-    sinks = make_sinks(settings)
-    if not sinks and not settings.alertmanager_urls:
+    book = make_book(shape, settings.alertmanager_resolve_s)
+    dispatchers = make_dispatchers(settings, shape, journal, counts, clock=clock, chance=chance)
+    if not dispatchers and not settings.alertmanager_urls:
         raise ConfigError(
             "nobody is to be told: no sink is set",
             hint="name one, for example --alertmanager http://127.0.0.1:9093, or look with --dry-run",
         )
     resolve_s = settings.alertmanager_resolve_s
     timing = Timing(settings.alertmanager_repost_s or resolve_s / 3, resolve_s)
+    if timing.repost_s >= resolve_s:
+        raise ConfigError(
+            f"alertmanager_repost_s is {timing.repost_s:g}, and after alertmanager_resolve_s, {resolve_s:g}, "
+            "what is not shown again is over",
+            hint="leave alertmanager_repost_s unset: a third of the other",
+        )
     projections = []
     for text in settings.alertmanager_urls:
         url = checked_url(text, "alertmanager_urls")
@@ -103,17 +131,6 @@ def assemble(
         projections.append(
             Projection(name, server, book, shape, timing, clock=clock, chance=chance, counted=counted)
         )
-    dispatchers = [
-        Dispatcher(
-            sink,
-            Outbox(shape.reference, settings.notify_tries),
-            journal,
-            clock=clock,
-            chance=chance,
-            counted=_counted(counts, sink.name),
-        )
-        for sink in sinks
-    ]
     limit_s = settings.stop_limit_s / 2
     return Notifier(feed, book, projections, dispatchers, journal, counts, clock=clock, stop_limit_s=limit_s)
 

@@ -67,6 +67,10 @@ class Book:
         """Alerts that people see."""
         return len(self._open)
 
+    def knows(self, dedup_key: str) -> bool:
+        """Whether the topic has an alert of this key, in whatever state."""
+        return dedup_key in self._seq
+
     def get(self, dedup_key: str) -> AlertV1 | None:
         """The alert of a key, if people see it."""
         entry = self._open.get(dedup_key)

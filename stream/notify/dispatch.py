@@ -64,12 +64,12 @@ class Dispatcher:
         """Try what is due, again and again."""
         while True:
             async with self._busy:
-                told = await self.turn()
-            if not told:
+                tried = await self.turn()
+            if not tried:
                 await asyncio.sleep(LOOK_S)
 
     async def turn(self) -> int:
-        """Try one batch; how many were tried."""
+        """Ask the sink to take one batch; how many it tried. Those that wait for a limit were not."""
         batch = self.outbox.due(self._allowed, self._clock(), BATCH)
         if not batch:
             return 0
@@ -80,7 +80,7 @@ class Dispatcher:
             if (done := self._answered(waiting, outcome)) is not None and self.outbox.holds(waiting)
         ]
         await self._write(settled)
-        return len(batch)
+        return sum(not isinstance(each, Retry) or each.counts for each in outcomes)
 
     def _answered(self, waiting: Waiting, outcome: Outcome) -> Settled | None:
         done = self.outbox.answered(waiting, outcome, self._clock(), self._chance.random())
@@ -116,5 +116,6 @@ class Dispatcher:
         if rows:
             await self._journal.write(LEDGER, rows)
         for done in settled:
-            alert = done.waiting.notification.alert
-            self.outbox.learn(done.waiting.partition, alert.dedup_key, done.waiting.mark)
+            if self.outbox.holds(done.waiting):  # else deleted meanwhile, or known from its row already
+                alert = done.waiting.notification.alert
+                self.outbox.learn(done.waiting.partition, alert.dedup_key, done.mark)

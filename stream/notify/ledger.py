@@ -1,15 +1,20 @@
 """The ledger's rows: what each sink was told, so that a restart or another process does not tell it again.
 
-Key `sink|dedup_key`: up to which `seq`. Key `sink|`: the sink's baseline in this partition. A row lies in the
-partition of its alert. Rows of deleted alerts are deleted too: their keys name customers.
+Key `sink|dedup_key`: up to which `seq`. Key `sink|`: the sink's baseline in this partition. Key
+`sink/again|dedup_key`: a dead letter that was sent again; a row of its own, since the sink may be told of
+something newer at the same moment. A row lies in the partition of its alert. Rows of deleted alerts are
+deleted too: their keys name customers.
 """
+
+from collections.abc import Iterable
 
 import msgspec
 
+from schemas.alert import AlertV1
 from stream.notify.outbox import Outbox, Settled
 from stream.notify.told import Mark
 
-__all__ = ["baseline_row", "forget_row", "letter", "mark_row", "read_row"]
+__all__ = ["again_row", "baseline_row", "forget_rows", "letter", "mark_row", "read_row"]
 
 
 class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,6 +30,8 @@ class _Baseline(msgspec.Struct, frozen=True):
     baseline: int
 
 
+AGAIN = "/again"
+"""After a sink's name, which has no slash."""
 _told = msgspec.json.Decoder(_Told)
 _baseline = msgspec.json.Decoder(_Baseline)
 Bytes = tuple[bytes, bytes | None]
@@ -32,7 +39,7 @@ Bytes = tuple[bytes, bytes | None]
 
 def mark_row(sink: str, settled: Settled) -> Bytes:
     """Key and value: this was told, or never will be."""
-    mark = settled.waiting.mark
+    mark = settled.mark
     value = _Told(mark.seq, mark.episode, mark.severity, settled.cause)
     return _key(sink, settled.waiting.notification.alert.dedup_key), msgspec.json.encode(value)
 
@@ -42,9 +49,15 @@ def baseline_row(sink: str, offset: int) -> Bytes:
     return _key(sink, ""), msgspec.json.encode(_Baseline(offset))
 
 
-def forget_row(sink: str, dedup_key: str) -> Bytes:
-    """Key and value: nothing is known of the alert any more."""
-    return _key(sink, dedup_key), None
+def again_row(sink: str, alert: AlertV1) -> Bytes:
+    """Key and value: the dead letter of this transition was sent again, and taken."""
+    value = _Told(alert.seq, alert.episode, alert.severity)
+    return _key(sink + AGAIN, alert.dedup_key), msgspec.json.encode(value)
+
+
+def forget_rows(sink: str, dedup_key: str) -> list[Bytes]:
+    """Keys and values: nothing is known of the alert any more."""
+    return [(_key(sink, dedup_key), None), (_key(sink + AGAIN, dedup_key), None)]
 
 
 def letter(sink: str, settled: Settled) -> list[tuple[str, bytes]]:
@@ -61,24 +74,42 @@ def letter(sink: str, settled: Settled) -> list[tuple[str, bytes]]:
     return [(f"kizuna.{name}", text.encode("utf-8", "replace")) for name, text in said.items()]
 
 
-def read_row(outboxes: dict[str, Outbox], partition: int, key: bytes, value: bytes | None) -> bool:
+def read_row(
+    outboxes: dict[str, Outbox],
+    partition: int,
+    key: bytes,
+    value: bytes | None,
+    shown: Iterable[AlertV1] = (),
+) -> bool:
     """Teach the sink's outbox what a row says; False if the row cannot be read.
 
-    Rows of sinks that are not configured are nobody's. A baseline is known before any alert is read, so it
-    has no open alerts to tell of yet.
+    Rows of sinks that are not configured are nobody's.
+
+    Args:
+        outboxes: by the sink's name.
+        partition: of the row.
+        key: of the row.
+        value: of the row.
+        shown: alerts of the partition that people see, of those that were read before the row: another
+            process that begins with a sink may end before it has told of them.
     """
     try:
         sink, bar, dedup_key = key.decode().partition("|")
-        outbox = outboxes.get(sink)
+        again = sink.endswith(AGAIN)
+        outbox = outboxes.get(sink.removesuffix(AGAIN))
         if not bar:
             return False
         if outbox is None or value is None:
             return True
         if dedup_key:
             row = _told.decode(value)
-            outbox.learn(partition, dedup_key, Mark(row.seq, row.episode, row.severity))
+            if again:
+                outbox.again[dedup_key] = row.seq
+            else:
+                mark = Mark(row.seq, row.episode, row.severity, taken=row.cause is None)
+                outbox.learn(partition, dedup_key, mark)
         elif partition not in outbox.baselines:
-            outbox.begin(partition, _baseline.decode(value).baseline, ())
+            outbox.begin(partition, _baseline.decode(value).baseline, shown)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True

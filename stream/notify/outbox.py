@@ -4,8 +4,9 @@ Pure: the ledger's rows and the alerts' records in, notifications out. A sink's 
 per partition: of what lies before it, only what is still open is told.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from schemas.alert import AlertV1
 from stream.notify.retry import Backoff
@@ -48,6 +49,11 @@ class Settled:
     cause: str | None = None
     reason: str = ""
 
+    @property
+    def mark(self) -> Mark:
+        """What the ledger says of it."""
+        return replace(self.waiting.mark, taken=self.cause is None)
+
 
 @dataclass(slots=True)
 class Outbox:
@@ -57,14 +63,19 @@ class Outbox:
         reference: what is shown instead of a customer's id.
         tries: after so many failures a notification is given up.
         backoff: waits between them.
+        marks: what was told last of each alert.
+        again: of which alerts a dead letter was sent again, and its `seq`.
+        baselines: where the sink began, by partition.
     """
 
     reference: Callable[[AlertV1], str]
     tries: int
     backoff: Backoff = PATIENT
     marks: dict[str, Mark] = field(default_factory=dict)
+    again: dict[str, int] = field(default_factory=dict)
     baselines: dict[int, int] = field(default_factory=dict)
     _waiting: dict[int, dict[str, list[Waiting]]] = field(default_factory=dict)
+    _turn: int = 0
 
     def __len__(self) -> int:
         """Notifications that are not told yet, of all partitions."""
@@ -97,7 +108,7 @@ class Outbox:
     def learn(self, partition: int, dedup_key: str, mark: Mark) -> None:
         """A row of the ledger: so much was told, by this process or another."""
         known = self.marks.get(dedup_key)
-        if known is not None and known.seq >= mark.seq:
+        if known is not None and (known.seq, known.taken) >= (mark.seq, mark.taken):
             return
         self.marks[dedup_key] = mark
         keys = self._waiting.get(partition, {})
@@ -106,9 +117,14 @@ class Outbox:
             keys[dedup_key] = left
 
     def forget(self, partition: int, dedup_key: str) -> bool:
-        """The alert was deleted: nothing more is said of it. True if the ledger knows of it."""
-        self._waiting.get(partition, {}).pop(dedup_key, None)
-        return self.marks.pop(dedup_key, None) is not None
+        """The alert was deleted: nothing more is said of it. True if the ledger has a row, or gets one."""
+        waited = self._waiting.get(partition, {}).pop(dedup_key, None) is not None
+        self.again.pop(dedup_key, None)
+        return self.marks.pop(dedup_key, None) is not None or waited
+
+    def waits(self, partition: int, dedup_key: str) -> bool:
+        """Whether something is still to be told of an alert."""
+        return bool(self._waiting.get(partition, {}).get(dedup_key))
 
     def holds(self, waiting: Waiting) -> bool:
         """Whether it still waits: not if its alert was deleted, or another process told of it."""
@@ -122,14 +138,20 @@ class Outbox:
         return min((to_ms(each.notification.alert.state_since) for each in heads), default=None)
 
     def due(self, partitions: Collection[int], now_ms: int, most: int) -> list[Waiting]:
-        """What may be tried now: the first one of each alert, those that waited longest first."""
+        """What may be tried now: the first one of each alert, those of a partition that waited longest first.
+
+        Partitions have their turn one after the other, and another one is first each time: a storm in one of
+        them holds up its own alerts alone.
+        """
+        turns = deque(self._due(number, now_ms) for number in sorted(partitions))
+        turns.rotate(-self._turn)
+        self._turn += 1
         found: list[Waiting] = []
-        for partition in sorted(partitions):
-            for queue in self._waiting.get(partition, {}).values():
-                if len(found) == most:
-                    return found
-                if queue[0].after_ms <= now_ms:
-                    found.append(queue[0])
+        while turns and len(found) < most:
+            heads = turns.popleft()
+            if (head := next(heads, None)) is not None:
+                found.append(head)
+                turns.append(heads)
         return found
 
     def answered(self, waiting: Waiting, outcome: Outcome, now_ms: int, chance: float) -> Settled | None:
@@ -158,6 +180,10 @@ class Outbox:
         if key in keys:
             keys[key] = keys.pop(key)  # to the end: the others have their turn
         return None
+
+    def _due(self, partition: int, now_ms: int) -> Iterator[Waiting]:
+        queues = self._waiting.get(partition, {}).values()
+        return (queue[0] for queue in queues if queue[0].after_ms <= now_ms)
 
     def _collapse(self, partition: int, offset: int, alert: AlertV1) -> None:
         """History: only what the latest record says is told."""

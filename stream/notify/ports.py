@@ -17,6 +17,7 @@ class Record(Protocol):
     offset: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
 
 
 class Followed(Protocol):
@@ -55,7 +56,7 @@ class Member(Protocol):
 
     @property
     def owned(self) -> frozenset[int]:
-        """Those that are ours now."""
+        """Those that are ours now; another object after each sharing out, also of the same."""
         ...
 
     async def run(self) -> None:

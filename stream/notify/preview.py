@@ -6,14 +6,12 @@ from random import Random
 from msgspec import Struct
 
 from stream.config import Settings
-from stream.notify.assemble import make_book, make_shape, make_sinks
+from stream.notify.assemble import make_book, make_dispatchers, make_shape
 from stream.notify.counts import Counts
-from stream.notify.dispatch import Dispatcher
-from stream.notify.outbox import Outbox
 from stream.notify.ports import Feed, Row
 from stream.notify.process import ALERTS, Notifier
 
-__all__ = ["Preview", "preview"]
+__all__ = ["Preview", "Silent", "preview"]
 
 ALL = 1_000_000
 
@@ -43,7 +41,7 @@ class Preview(Struct, frozen=True):
         return f"{self.sink}  {self.kind:9} {self.severity:8} {self.rule}  {self.team}  {self.text}"
 
 
-class _Silent:
+class Silent:
     """A journal that writes nothing."""
 
     async def write(self, topic: str, rows: Sequence[Row]) -> None:
@@ -57,24 +55,15 @@ async def preview(settings: Settings, feed: Feed, now_ms: int) -> list[Preview]:
         KizunaError: Kafka cannot be read, or a setting cannot be used.
     """
     shape = make_shape(settings)
-    book, chance, clock = make_book(shape), Random(0), lambda: now_ms
-    dispatchers = [
-        Dispatcher(
-            sink,
-            Outbox(shape.reference, settings.notify_tries),
-            _Silent(),
-            clock=clock,
-            chance=chance,
-            counted=lambda _outcome, _number: None,
-        )
-        for sink in make_sinks(settings)
-    ]
-    notifier = Notifier(feed, book, (), dispatchers, _Silent(), Counts(""), clock=clock, stop_limit_s=0.0)
+    book = make_book(shape, settings.alertmanager_resolve_s)
+    clock, counts = lambda: now_ms, Counts("")
+    dispatchers = make_dispatchers(settings, shape, Silent(), counts, clock=clock, chance=Random(0))
+    notifier = Notifier(feed, book, (), dispatchers, Silent(), counts, clock=clock, stop_limit_s=0.0)
     await notifier.catch_up()
     lines = [
         Preview(
             "alertmanager",
-            "resolved" if each.ends_ms else "silenced" if each.alert.state == "snoozed" else "firing",
+            "resolved" if each.ends_ms else "silenced" if each.alert.snooze else "firing",
             each.labels["severity"],
             each.labels["rule"],
             each.labels["team"],

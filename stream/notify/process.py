@@ -61,12 +61,13 @@ class Notifier:
         self._projections, self._dispatchers = projections, dispatchers
         self._outboxes = {each.sink.name: each.outbox for each in dispatchers}
         self._clock, self._stop_limit_s = clock, stop_limit_s
-        self._caught_up = asyncio.Event()
+        self.caught_up = asyncio.Event()
         self._allowed: frozenset[int] = frozenset()
 
     async def run(self, member: Member, stop: asyncio.Event) -> None:
         """Until `stop`, or until a part fails: then its error is raised."""
-        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._look(member))]
+        look = asyncio.create_task(self._look(member))
+        tasks = [asyncio.create_task(self.follow()), look]
         if self._dispatchers:
             tasks.append(asyncio.create_task(member.run()))
         tasks += [asyncio.create_task(self._later(each.run)) for each in self._projections]
@@ -76,6 +77,7 @@ class Notifier:
             done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 task.result()
+            look.cancel()  # or it would take over again what we let go
             await self.lost()
         finally:
             for task in (*tasks, stopped):
@@ -92,6 +94,17 @@ class Notifier:
                 if not any(page.left.values()):
                     return
 
+    async def follow(self) -> None:
+        """Read what comes, without end; `caught_up` once the end as of the start is reached."""
+        async with aclosing(self._feed.pages()) as pages:
+            async for page in pages:
+                await self._take(page.records)
+                self._counts.lag_records = dict(page.left)
+                if not self.caught_up.is_set() and not any(page.left.values()):
+                    self._book.live = self._counts.ready = True
+                    self.caught_up.set()
+                    log.info("alerts read to their end", open=len(self._book))
+
     async def lost(self) -> None:
         """Nothing is ours any more: what is being sent is settled first, within the limit of a stop."""
         self._allow(frozenset())
@@ -100,22 +113,13 @@ class Notifier:
                 await asyncio.gather(*(each.at_rest() for each in self._dispatchers))
 
     async def _later(self, run: Callable[[], Awaitable[None]]) -> None:
-        await self._caught_up.wait()
+        await self.caught_up.wait()
         await run()
-
-    async def _read(self) -> None:
-        async with aclosing(self._feed.pages()) as pages:
-            async for page in pages:
-                await self._take(page.records)
-                self._counts.lag_records = dict(page.left)
-                if not self._caught_up.is_set() and not any(page.left.values()):
-                    self._book.live = self._counts.ready = True
-                    self._caught_up.set()
-                    log.info("alerts read to their end", open=len(self._book))
 
     async def _take(self, records: Mapping[str, Iterable[Record]]) -> None:
         for record in records.get(LEDGER, ()):
-            if not ledger.read_row(self._outboxes, record.partition, record.key or b"", record.value):
+            shown = self._book.alerts(record.partition)
+            if not ledger.read_row(self._outboxes, record.partition, record.key or b"", record.value, shown):
                 self._unreadable(record)
         gone: list[Row] = []
         for number, record in enumerate(records.get(ALERTS, ()), start=1):
@@ -144,7 +148,7 @@ class Notifier:
         self._book.forget(dedup_key, self._clock())
         for name, outbox in self._outboxes.items():
             if outbox.forget(partition, dedup_key):
-                yield (partition, *ledger.forget_row(name, dedup_key), ())
+                yield from ((partition, *row, ()) for row in ledger.forget_rows(name, dedup_key))
 
     def _unreadable(self, record: Record) -> None:
         self._counts.unreadable[record.topic] += 1
@@ -160,7 +164,7 @@ class Notifier:
         counted_s = 0.0
         while True:
             self._counts.loop_seen_s = monotonic()
-            if self._caught_up.is_set() and self._dispatchers:
+            if self.caught_up.is_set() and self._dispatchers:
                 await self._own(member)
             if monotonic() - counted_s >= COUNT_S:
                 counted_s = monotonic()
@@ -168,16 +172,19 @@ class Notifier:
             await asyncio.sleep(LOOK_S)
 
     async def _own(self, member: Member) -> None:
-        kept = self._allowed & member.owned
+        owned = member.owned
+        kept = self._allowed & owned
         if kept != self._allowed:
             self._allow(kept)
-        gained = member.owned - kept
+        gained = owned - kept
         if not gained:
             return
         await self._reach(await self._feed.ends(LEDGER))
-        for number in sorted(gained & member.owned):
-            await self._begin(number)
-            self._allow(self._allowed | {number})
+        for number in sorted(gained):
+            if member.owned is owned:  # else lost meanwhile; ours again, another's rows are read first
+                await self._begin(number)
+            if member.owned is owned:
+                self._allow(self._allowed | {number})
 
     async def _reach(self, ends: Mapping[int, int]) -> None:
         """Until we know what whoever owned them told until now."""

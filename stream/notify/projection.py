@@ -5,18 +5,19 @@ it is shown everything again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import structlog
 
 from stream.clock import Clock
-from stream.notify.alertmanager import Alertmanager, Away
+from stream.notify.alertmanager import Alertmanager, Away, Refused
 from stream.notify.book import Book, Entry
 from stream.notify.retry import Backoff
 from stream.notify.shape import Shape, post
-from stream.notify.silences import plan
+from stream.notify.silences import Plan, plan
 
 __all__ = ["Projection", "Timing"]
 
@@ -90,14 +91,20 @@ class Projection:
             seconds until the next turn.
         """
         now_ms, version = self._clock(), self._book.version
-        all_due = not self._has or now_ms - self._all_at_ms >= self._timing.repost_s * 1000
+        ago_ms = now_ms - self._all_at_ms  # below 0: the clock was put back
+        all_due = not self._has or not 0 <= ago_ms < self._timing.repost_s * 1000
         entries = self._book.shown(now_ms, 0 if all_due else self._has)
         if not entries and not all_due:
             return self._timing.look_s
         try:
+            look = all_due or self._book.snoozes > self._has
+            silences = await self._silences() if look else Plan()
+            # Before its alert is shown, and after it is over: some routes wait for nobody.
+            refused = await _each(self._server.make_silence, silences.make)
             await self._show(entries)
-            if all_due or self._book.snoozes > self._has:
-                await self._silence()
+            refused = await _each(self._server.expire_silence, silences.expire) or refused
+            if refused is not None:
+                raise refused
         except Away as error:
             return self._failed(error, len(entries))
         if self.failures:
@@ -126,14 +133,21 @@ class Projection:
             self._counted("delivered", len(batch))
             await asyncio.sleep(0)  # others are served between two batches
 
-    async def _silence(self) -> None:
+    async def _silences(self) -> Plan:
         snoozed = [
             (alert, self._shape.reference(alert))
             for alert in self._book.alerts()
-            if alert.state == "snoozed" and alert.snooze is not None
+            if alert.snooze is not None  # also while it recovers
         ]
-        asked = plan(snoozed, await self._server.silences(), self._clock())
-        for body in asked.make:
-            await self._server.make_silence(body)
-        for silence_id in asked.expire:
-            await self._server.expire_silence(silence_id)
+        return plan(snoozed, await self._server.silences(), self._clock())
+
+
+async def _each(ask: Callable[[Any], Awaitable[None]], things: Sequence[Any]) -> Refused | None:
+    """Ask for all; what is refused is not about the others."""
+    refused: Refused | None = None
+    for each in things:
+        try:
+            await ask(each)
+        except Refused as error:
+            refused = error
+    return refused

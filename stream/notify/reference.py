@@ -6,12 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
+from stream.config import read_key
 from stream.errors import ConfigError
 
-__all__ = ["LEAST", "customer_ref", "read_key"]
+__all__ = ["customer_ref", "reference_key"]
 
-LEAST = 16
-"""Bytes of a key, at least: a shorter one could be guessed, and with it every id."""
 KEY_FILE = "customer-ref.key"
 
 
@@ -20,29 +19,23 @@ def customer_ref(key: bytes, customer_id: str) -> str:
     return hmac.new(key, customer_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def read_key(path: Path | None, data_dir: Path) -> bytes:
-    """The key in a file, white space around it left out; made once in `data_dir` if no file is named.
+def reference_key(path: Path | None, data_dir: Path) -> bytes:
+    """The key in a file; made once in `data_dir` if no file is named.
 
     Raises:
-        ConfigError: the file cannot be read or made, or its key is too short.
+        ConfigError: the file cannot be made, or see `config.read_key`.
     """
     place = path or data_dir / KEY_FILE
-    try:
-        if path is None and not place.exists():
+    if path is None and not place.exists():
+        try:
             data_dir.mkdir(parents=True, exist_ok=True)
             _make(place)
-        key = place.read_bytes().strip()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot use {place}: {error.strerror}",
-            hint="name a file with a random key: head -c 32 /dev/urandom | base64 > customer-ref.key",
-        ) from error
-    if len(key) < LEAST:
-        raise ConfigError(
-            f"{place} holds {len(key)} bytes; a key has at least {LEAST}",
-            hint=f"make one: head -c 32 /dev/urandom | base64 > {place}",
-        )
-    return key
+        except OSError as error:
+            raise ConfigError(
+                f"cannot make the key {place}: {error.strerror}",
+                hint="name a file with a random key as customer_ref_key, or another data_dir",
+            ) from error
+    return read_key(place, "customer_ref_key")
 
 
 def _make(place: Path) -> None:

@@ -29,7 +29,7 @@ class Plan:
 
 
 def plan(snoozed: Iterable[tuple[AlertV1, str]], there: Sequence[Silence], now_ms: int) -> Plan:
-    """Make what is missing or ends at another time, expire what is snoozed no more or is there twice.
+    """Make what is missing, change what is not as it should be, expire what is snoozed no more or doubled.
 
     Args:
         snoozed: alerts that people see and that are snoozed, each with its customer's reference.
@@ -51,24 +51,33 @@ def plan(snoozed: Iterable[tuple[AlertV1, str]], there: Sequence[Silence], now_m
         until_ms = to_ms(alert.snooze.until)
         if until_ms <= now_ms:
             continue
-        exists = ours.pop(alert.alert_id, None)
-        if exists is None or abs(_ms(exists.ends_at) - until_ms) > NEAR_MS:
-            found.make.append(_body(alert, reference, now_ms, exists.id if exists else None))
+        exists, body = ours.pop(alert.alert_id, None), _body(alert, reference, now_ms)
+        if exists is None:
+            found.make.append(body)
+        elif abs(_ms(exists.ends_at) - until_ms) > NEAR_MS or _matched(exists) != _wanted(body):
+            found.make.append(body | {"id": exists.id})
     found.expire.extend(each.id for each in ours.values())
     return found
 
 
-def _body(alert: AlertV1, reference: str, now_ms: int, silence_id: str | None) -> dict[str, Any]:
+def _matched(silence: Silence) -> list[tuple[str, str]]:
+    return sorted((each.name, each.value) for each in silence.matchers)
+
+
+def _wanted(body: dict[str, Any]) -> list[tuple[str, str]]:
+    return sorted((each["name"], each["value"]) for each in body["matchers"])
+
+
+def _body(alert: AlertV1, reference: str, now_ms: int) -> dict[str, Any]:
     assert alert.snooze is not None
     matchers = [("customer_ref", reference), ("rule", alert.rule_id)]
-    body = {
+    return {
         "matchers": [{"name": name, "value": value, "isRegex": False} for name, value in matchers],
         "startsAt": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(),
         "endsAt": alert.snooze.until.astimezone(UTC).isoformat(),
         "createdBy": alert.snooze.by,
         "comment": f"{alert.snooze.reason or 'snoozed'} (kizuna {alert.alert_id})",
     }
-    return body | {"id": silence_id} if silence_id else body
 
 
 def _ms(text: str) -> int:

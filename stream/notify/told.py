@@ -19,11 +19,15 @@ RANK: Final = {name: rank for rank, name in enumerate(reversed(get_args(Severity
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What was last told of one dedup key: up to which `seq`, in which episode, at which severity."""
+    """What was last told of one dedup key: up to which `seq`, in which episode, at which severity.
+
+    `taken` is False where it became a dead letter instead.
+    """
 
     seq: int
     episode: int
     severity: str
+    taken: bool = True
 
 
 def is_shown(alert: AlertV1) -> bool:

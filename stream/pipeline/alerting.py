@@ -20,7 +20,7 @@ from stream.pipeline.decisions import Decided
 from stream.pipeline.decode import Decoded
 from stream.pipeline.derive import worth
 from stream.pipeline.effects import Effects
-from stream.pipeline.encode import encode_alert
+from stream.pipeline.encode import encode_alerts
 from stream.pipeline.enrich import Playbook, Scored, causes, enrich
 from stream.pipeline.measure import measure
 from stream.pipeline.reasons import TopReasons
@@ -117,8 +117,8 @@ class Alerting:
 
     def about_the_data(
         self, table: CustomerTable, command: CommandV1, now_ms: int, effects: Effects
-    ) -> Refused | None:
-        """Do a command about the alert about the data."""
+    ) -> Refused | bool:
+        """Do a command about the alert about the data; False if it was done before."""
         horizon_days = self._pipeline.parameters.churn.horizon_days
         return told(table, command, self._rules.storm, now_ms, horizon_days, self._versions, effects)
 
@@ -153,24 +153,16 @@ class Alerting:
         """
         if not transitions:
             return
-        said = {i: reasons.of(i) for i in {each.customer for each in transitions}}
+        said = reasons.of(np.unique([each.customer for each in transitions]))
         added = None
         if self._playbook is not None:
             caused = {} if arrived is None else causes({keys[i] for i in said}, *arrived)
             scored = Scored(table, rows, keys, known, scores, now_ms)
             added = enrich(self._pipeline, self._playbook, scored, transitions, said, caused)
-        for k, each in enumerate(transitions):
-            i = each.customer
-            record = encode_alert(
-                keys[i],
-                before[i],
-                scores,
-                said[i],
-                each,
-                None if added is None else added[k],
-                self._pipeline.parameters,
-                self._versions,
-            )
-            effects.alerts.append(record)
-            effects.alert_log.append(record)
+        records = encode_alerts(
+            keys, before, scores, said, transitions, added, self._pipeline.parameters, self._versions
+        )
+        effects.alerts += records
+        effects.alert_log += records
+        for each in transitions:
             effects.count(each)

@@ -8,11 +8,11 @@ import numpy as np
 from schemas.alert import AlertV1
 from schemas.codec import encode
 from schemas.command import CommandV1
-from stream.alerts.commands import Refused
+from stream.alerts.commands import Refused, remember
 from stream.alerts.contradictions import RESERVED
 from stream.alerts.life import alert_id
 from stream.alerts.rules import Storm as Limits
-from stream.alerts.storm import MASS_DROP, drops
+from stream.alerts.storm import BUDGET, MASS_DROP, MINUTE_MS, drops
 from stream.pipeline.effects import Effects
 from stream.pipeline.encode import rfc3339
 from stream.state.alerts import State
@@ -24,6 +24,7 @@ RULE_ID = RESERVED
 ACTION = "check_the_data"
 DUE_MS = 3_600_000
 SUBJECT = "partition-%d"
+SLICE = 4096  # slots looked at at a time
 
 
 def watch(
@@ -54,7 +55,7 @@ def watch(
     if storm.seq != seq_before and storm.since_ms:
         publish("open", None)
         effects.opened["critical"] += 1
-    if storm.since_ms and not drops(storm, limits, len(table), _held(table)):
+    if storm.since_ms and not drops(storm, limits, len(table), _away(table, limits)):
         _end(table, lambda: publish("resolved", "recovered"))
         effects.resolved["critical"] += 1
 
@@ -67,11 +68,17 @@ def told(
     horizon_days: int,
     versions: tuple[str, str],
     effects: Effects,
-) -> Refused | None:
-    """A person says that the data are right: what was held back comes out, as fast as the budget allows."""
+) -> Refused | bool:
+    """A person says that the data are right: what was held back comes out, as fast as the budget allows.
+
+    False if the command was done before.
+    """
     storm = table.storm
     if command.customer_id != SUBJECT % table.partition:
         return Refused("unknown_alert", f"this is {SUBJECT % table.partition}")
+    ids = remember(storm.commands, command.command_id)
+    if ids is None:
+        return False
     if not storm.since_ms:
         return Refused("not_open", "no alert about the data is open")
     if command.action != "resolve":
@@ -93,13 +100,27 @@ def told(
         )
 
     _end(table, publish)
+    storm.commands = ids
     effects.resolved["critical"] += 1
-    return None
+    return True
 
 
-def _held(table: CustomerTable) -> int:
-    slots = table.alerts.slots
-    return int(np.count_nonzero((slots["state"] == State.SUPPRESSED) & (slots["held"] == MASS_DROP)))
+def _away(table: CustomerTable, limits: Limits) -> int:
+    """Alerts that are held back because of it, or crossed in the minutes before and still are there.
+
+    Counted no further than `mass_drop_least`: in a storm they are many.
+    """
+    first_ms = table.storm.since_ms - round(limits.mass_drop_minutes * MINUTE_MS)
+    slots, found = table.alerts.slots, 0
+    for start in range(0, len(slots), SLICE):
+        part = slots[start : start + SLICE]
+        state, held = part["state"], part["held"]
+        waits = (held == MASS_DROP) | ((held == BUDGET) & (part["since_ms"] >= first_ms))
+        live = (state >= State.OPEN) & (state <= State.SNOOZED) & (part["opened_ms"] >= first_ms)
+        found += int(np.count_nonzero(((state == State.SUPPRESSED) & waits) | live))
+        if found >= limits.mass_drop_least:
+            break
+    return found
 
 
 def _end(table: CustomerTable, publish: Callable[[], None]) -> None:

@@ -1,12 +1,12 @@
 """Commands of people -> decisions that a row keeps and transitions of alerts, or dead letters."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from hmac import compare_digest
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from schemas.cloudevents import payload
 from schemas.codec import DECODE_ERRORS, classify, decode_command
@@ -58,7 +58,7 @@ def decide(
     now_ms: int,
     rules: Mapping[str, Rule],
     key: bytes | None,
-    about_the_data: Callable[[CommandV1], Refused | None],
+    about_the_data: Callable[[CommandV1], Refused | bool],
     effects: Effects,
 ) -> Decided:
     """Do what people want, one command after the other; never an exception.
@@ -74,28 +74,23 @@ def decide(
         now_ms: time of the transitions.
         rules: by id.
         key: that commands must be signed with; None takes those that are not.
-        about_the_data: does a command about the partition's own alert.
+        about_the_data: does a command about the partition's own alert; False if nothing changes by it.
         effects: receives dead letters and counts.
     """
     rows, transitions = set[int](), list[Transition]()
     for record, command in _commands(records, wall_ms, key, effects):
+        row = None
         if command.rule_id == DATA_RULE:
-            refused = about_the_data(command)
-            if refused is not None:
-                refuse(effects, record, *refused, COMMAND)
-            else:
-                effects.outcomes[COMMAND, "applied"] += 1
-            continue
-        row = table.index.get(command.customer_id.encode())
-        if row is None:
-            refuse(effects, record, "unknown_customer", "nothing is known of the customer", COMMAND)
-            continue
-        done = _do(table, int(row), command, now_ms, rules)
+            done: Transition | Refused | bool = about_the_data(command)
+        elif (row := table.index.get(command.customer_id.encode())) is None:
+            done = Refused("unknown_customer", "nothing is known of the customer")
+        else:
+            done = _do(table, int(row), command, now_ms, rules)
         if isinstance(done, Refused):
             refuse(effects, record, *done, COMMAND)
             continue
         effects.outcomes[COMMAND, "applied" if done else "superseded"] += 1
-        if done:
+        if done and row is not None:
             rows.add(int(row))
         if isinstance(done, Transition):
             transitions.append(done)

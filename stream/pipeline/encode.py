@@ -1,10 +1,11 @@
 """Columns -> records: scores and alerts as the contracts say, rounded as published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import repeat
 from math import isnan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from stream.pipeline.texts import Numbers, id_texts
 from stream.state.alerts import State
 from stream.state.people import People
 
-__all__ = ["encode_alert", "encode_scores", "rfc3339"]
+__all__ = ["encode_alerts", "encode_scores", "rfc3339"]
 
 STATES: dict[State, AlertState] = {
     State.SUPPRESSED: "suppressed",
@@ -63,6 +64,7 @@ class Enriched(NamedTuple):
     traceparent: str | None = None
 
 
+@lru_cache(maxsize=1024)  # the records of one step share most of their times
 def rfc3339(time_ms: int) -> datetime:
     """Aware datetime of epoch milliseconds, exact."""
     return EPOCH + timedelta(milliseconds=time_ms)
@@ -148,41 +150,88 @@ def _segments(names: list[bytes]) -> list[bytes]:
     return [texts[name] for name in names]
 
 
-def encode_alert(
-    key: bytes,
-    row: np.void,
+class _Known(NamedTuple):
+    """What an alert says of its customer; `*_before`: as published before, `risk` < 0 = none."""
+
+    segment: bytes
+    tier: int
+    locale: bytes
+    seq: int
+    trust_before: int
+    risk_before: int
+    trust: int
+    risk: int
+    uncertainty: float
+
+
+def encode_alerts(
+    keys: Sequence[bytes],
+    before: NDArray[np.void],
     scores: Scores,
-    reasons: list[Reason],
-    transition: Transition,
-    added: Enriched | None,
+    reasons: Mapping[int, list[Reason]],
+    transitions: Sequence[Transition],
+    added: Sequence[Enriched] | None,
     parameters: Parameters,
     versions: tuple[str, str],
-) -> tuple[bytes, bytes]:
-    """AlertV1 record of one transition, keyed `customer|rule`.
+) -> list[tuple[bytes, bytes]]:
+    """AlertV1 records of some transitions of n customers, in their order, keyed `customer|rule`.
 
     Args:
-        key: customer id.
-        row: the customer's row as it was before this publication.
-        scores: of all n customers; the transition knows which.
-        reasons: of this customer.
-        transition: what changed.
-        added: what is known beyond the rule; None if nothing was asked.
+        keys: (n,) customer ids.
+        before: (n,) rows as they were before this publication.
+        scores: of the n customers.
+        reasons: of each customer with a transition, by its place among the n.
+        transitions: what changed.
+        added: what is known of each beyond the rule; None if nothing was asked.
         parameters: of the model.
         versions: (rule version, model version).
     """
-    customer, rule, i = key.decode(), transition.rule, transition.customer
+    whose = np.array([each.customer for each in transitions])
+    names = ("segment", "tier", "locale", "seq", "trust_centi", "risk_e4")
+    now = (scores.trust_centi, scores.risk_e4, scores.trust.uncertainty)
+    columns = [column[whose].tolist() for column in (*(before[name] for name in names), *now)]
+    return [
+        _encode_alert(
+            keys[each.customer].decode(),
+            known,
+            reasons[each.customer],
+            each,
+            more,
+            parameters.churn.horizon_days,
+            versions,
+        )
+        for each, known, more in zip(
+            transitions,
+            map(_Known._make, zip(*columns, strict=True)),
+            added or [Enriched(each.rule.action) for each in transitions],
+            strict=True,
+        )
+    ]
+
+
+def _encode_alert(
+    customer: str,
+    known: _Known,
+    reasons: list[Reason],
+    transition: Transition,
+    added: Enriched,
+    horizon_days: int,
+    versions: tuple[str, str],
+) -> tuple[bytes, bytes]:
+    rule, opened_ms = transition.rule, transition.opened_ms
     over = transition.state in (State.RESOLVED, State.EXPIRED)
-    opened_ms, risk = transition.opened_ms, int(scores.risk_e4[i])
+    key = f"{customer}|{rule.id}"
+    ack, snooze, note = _said(transition.said)
     record = AlertV1(
         alert_id=alert_id(customer, rule.id, transition.episode),
-        dedup_key=f"{customer}|{rule.id}",
+        dedup_key=key,
         episode=transition.episode,
         seq=transition.seq,
         rule_id=rule.id,
         rule_version=versions[0],
         model_version=versions[1],
         customer_id=customer,
-        segment=row["segment"].decode() or None,
+        segment=known.segment.decode() or None,
         severity=transition.severity,
         state=STATES[transition.state],
         state_since=rfc3339(transition.since_ms),
@@ -190,9 +239,9 @@ def encode_alert(
         resolved_at=rfc3339(transition.since_ms) if over else None,
         resolve_reason=transition.reason or None,
         as_of=rfc3339(transition.now_ms),
-        trust=int(scores.trust_centi[i]) / 100,
-        churn_risk=risk / 10_000 if risk >= 0 else None,
-        horizon_days=parameters.churn.horizon_days,
+        trust=known.trust / 100,
+        churn_risk=known.risk / 10_000 if known.risk >= 0 else None,
+        horizon_days=horizon_days,
         threshold_open=rule.open,
         threshold_clear=rule.clear,
         reasons=reasons,
@@ -202,35 +251,43 @@ def encode_alert(
         transition=transition.kind,
         suppressed_by=HELD[transition.held - 1] if transition.held else None,
         value=None if isnan(transition.value) else transition.value,
-        previous_value=_previous(rule, row),
-        uncertainty=round(float(scores.trust.uncertainty[i]), 4),
-        tier=TIERS[row["tier"] - 1] if row["tier"] else None,
-        locale=row["locale"].decode() or None,
+        previous_value=_previous(rule, known),
+        uncertainty=round(known.uncertainty, 4),
+        tier=TIERS[known.tier - 1] if known.tier else None,
+        locale=known.locale.decode() or None,
         notifications=transition.notifications,
         kind=rule.kind,
         command_id=transition.command_id,
-        **_said(transition.said),
-        **(added or Enriched(rule.action))._asdict(),
+        ack=ack,
+        snooze=snooze,
+        note=note,
+        recommended_action=added.recommended_action,
+        action=added.action,
+        trend=added.trend,
+        value_at_risk=added.value_at_risk,
+        currency=added.currency,
+        event_id=added.event_id,
+        traceparent=added.traceparent,
     )
-    return f"{customer}|{rule.id}".encode(), encode(record)
+    return key.encode(), encode(record)
 
 
-def _previous(rule: Rule, row: np.void) -> float | None:
+def _previous(rule: Rule, known: _Known) -> float | None:
     """What the rule looks at as it was last published, where the row keeps that."""
-    if rule.kind == "trust_below" and row["seq"]:
-        return int(row["trust_centi"]) / 100
-    if rule.kind == "churn_risk_above" and row["seq"] and row["risk_e4"] >= 0:
-        return int(row["risk_e4"]) / 10_000
+    if rule.kind == "trust_below" and known.seq:
+        return known.trust_before / 100
+    if rule.kind == "churn_risk_above" and known.seq and known.risk_before >= 0:
+        return known.risk_before / 10_000
     return None
 
 
-def _said(people: People | None) -> dict[str, Any]:
+def _said(people: People | None) -> tuple[Acknowledged | None, Snoozed | None, Note | None]:
     """The fields of an alert that people fill."""
     if people is None:
-        return {}
+        return None, None, None
     ack, snooze, note = people.ack, people.snooze, people.note
-    return {
-        "ack": ack and Acknowledged(ack.by, rfc3339(ack.at_ms), ack.text),
-        "snooze": snooze and Snoozed(rfc3339(snooze.until_ms), snooze.by, snooze.reason),
-        "note": note and Note(note.by, rfc3339(note.at_ms), note.text or ""),
-    }
+    return (
+        None if ack is None else Acknowledged(ack.by, rfc3339(ack.at_ms), ack.text),
+        None if snooze is None else Snoozed(rfc3339(snooze.until_ms), snooze.by, snooze.reason),
+        None if note is None else Note(note.by, rfc3339(note.at_ms), note.text or ""),
+    )

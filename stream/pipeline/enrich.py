@@ -4,8 +4,10 @@ Computed for the few customers with a transition, and only then: a step without 
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +41,12 @@ SPURIOUS = derived.LOYALTY.index("spurious")
 TRIED = ("opened", "released", "escalated")
 """Transitions of which a what-if is asked: somebody begins to act. Later ones repeat no search."""
 OVER = (State.RESOLVED, State.EXPIRED)
+HOLDING: dict[tuple[bool, bool], frozenset[str]] = {
+    (hopping, spurious): frozenset(["channel_hopping"] * hopping + ["spurious_loyalty"] * spurious)
+    for hopping in (False, True)
+    for spurious in (False, True)
+}
+"""Circumstances by which of them hold."""
 MS_PER_HOUR = 3_600_000
 # W3C Trace Context, version 00; identifiers that are all zeros name nothing.
 TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -78,18 +86,20 @@ def causes(wanted: Collection[bytes], part: Decoded, accepted: NDArray[np.bool_]
         part: events of the run.
         accepted: (n,) of the events; duplicates cause nothing.
     """
-    found: dict[bytes, Cause] = {}
-    for i in (i for i, key in enumerate(part.keys) if key in wanted):
-        event, before = part.events[i], found.get(part.keys[i])
-        if not accepted[i]:
-            continue
-        names = before.names if before is not None else {}
-        if isinstance(event, Ticket):
-            names[promise_ref("ticket", event.ticket_id)] = event.ticket_id
-        elif isinstance(event, Delivery):
-            names[promise_ref("delivery", event.delivery_id)] = event.delivery_id
-        found[part.keys[i]] = Cause(event.event_id, _traceparent(part.records[i]), names)
-    return found
+    last: dict[bytes, int] = {}
+    names: defaultdict[bytes, dict[int, str]] = defaultdict(dict)
+    for i in np.flatnonzero(accepted).tolist():
+        key = part.keys[i]
+        if key in wanted:
+            event, last[key] = part.events[i], i
+            if isinstance(event, Ticket):
+                names[key][promise_ref("ticket", event.ticket_id)] = event.ticket_id
+            elif isinstance(event, Delivery):
+                names[key][promise_ref("delivery", event.delivery_id)] = event.delivery_id
+    return {
+        key: Cause(part.events[i].event_id, _traceparent(part.records[i]), names[key])
+        for key, i in last.items()
+    }
 
 
 class Scored(NamedTuple):
@@ -133,17 +143,8 @@ def enrich(
     whose = [each.customer for each in moved]
     customers = np.unique(whose)
     figures = _figures(scored, customers, pipeline.parameters)
-    of = {customer: figures.of(i) for i, customer in enumerate(customers.tolist())}
-    advice = [
-        advise(
-            each.rule,
-            reasons[each.customer],
-            playbook.plays,
-            of[each.customer].circumstances,
-            named(each.rule, each.severity, each.said),
-        )
-        for each in moved
-    ]
+    of = dict(zip(customers.tolist(), figures.published(), strict=True))
+    advice = _advised(playbook.plays, moved, reasons, of)
     enough = _enough(pipeline, playbook, scored, moved, of, caused)
     return [
         _enriched(of[i], found, _action(each, found, enough.get(k)), caused.get(scored.keys[i]))
@@ -168,16 +169,20 @@ class _Figures:
     hopping: NDArray[np.bool_]
     spurious: NDArray[np.bool_]
 
-    def of(self, i: int) -> _Figure:
-        """Of one customer, as published."""
-        at_risk, currency = _rounded(self.at_risk[i]), int(self.currency[i])
-        holds = {"channel_hopping": self.hopping[i], "spurious_loyalty": self.spurious[i]}
-        return _Figure(
-            _rounded(self.trend[i]),
-            at_risk if currency else None,
-            currency_code(currency) if currency and at_risk is not None else None,
-            frozenset(name for name, true in holds.items() if true),
-        )
+    def published(self) -> list[_Figure]:
+        """Of each customer, as published."""
+        codes = {number: currency_code(number) for number in set(self.currency.tolist()) if number}
+        at_risk = np.where(self.currency > 0, self.at_risk, np.nan)
+        columns = (self.trend, at_risk, self.currency, self.hopping, self.spurious)
+        return [
+            _Figure(
+                _rounded(trend),
+                _rounded(risk),
+                None if isnan(risk) else codes[currency],
+                HOLDING[hopping, spurious],
+            )
+            for trend, risk, currency, hopping, spurious in zip(*(c.tolist() for c in columns), strict=True)
+        ]
 
 
 def _figures(scored: Scored, customers: Ints, parameters: Parameters) -> _Figures:
@@ -196,6 +201,26 @@ def _figures(scored: Scored, customers: Ints, parameters: Parameters) -> _Figure
         hopping=hopped >= REPEATED,
         spurious=loyalty == SPURIOUS,
     )
+
+
+def _advised(
+    plays: Plays,
+    moved: Sequence[Transition],
+    reasons: Mapping[int, Sequence[Reason]],
+    of: Mapping[int, _Figure],
+) -> list[Advice]:
+    """What to do about each; in a storm the same few advices come again and again, so each is found once."""
+    found: dict[Hashable, Advice] = {}
+    result = []
+    for each in moved:
+        why, circumstances = reasons[each.customer], of[each.customer].circumstances
+        who = named(each.rule, each.severity, each.said)
+        signs = tuple([(said.score, said.code, said.contribution > 0.0) for said in why if said.contribution])
+        looked_at = each.rule.id, signs, circumstances, who
+        if looked_at not in found:
+            found[looked_at] = advise(each.rule, why, plays, circumstances, who)
+        result.append(found[looked_at])
+    return result
 
 
 def _enough(
@@ -275,4 +300,4 @@ def _traceparent(record: Record) -> str | None:
 
 
 def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 2) + 0.0
+    return None if isnan(value) else round(value, 2) + 0.0

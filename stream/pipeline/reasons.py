@@ -1,6 +1,7 @@
 """The reasons that travel with a record: the largest few of each score, with the fact behind each."""
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Literal
 
 import numpy as np
@@ -56,15 +57,25 @@ class TopReasons:
     observed: Floats
     usual: Floats
 
-    def of(self, customer: int) -> list[Reason]:
-        """The reasons of one customer, as published."""
-        return [self._reason(customer, slot) for slot in np.flatnonzero(self.told[customer]).tolist()]
-
-    def _reason(self, customer: int, slot: int) -> Reason:
-        score, code = CODES[self.which[customer, slot]]
-        contribution = float(np.round(self.contribution[customer, slot], DIGITS[slot]))
-        observed, usual = (_number(facts[customer, slot]) for facts in (self.observed, self.usual))
-        return Reason(score, code, contribution + 0.0, observed, usual)  # -0.0 becomes 0.0
+    def of(self, customers: Ints) -> dict[int, list[Reason]]:
+        """The reasons of some customers, as published; in columns, as a storm asks for those of thousands."""
+        told = self.told[customers]
+        whose, slot = np.nonzero(told)
+        at = customers[whose], slot
+        points, log_odds = (_rounded(self.contribution[at], digits) for digits in (2, 4))
+        columns = (
+            self.which[at].tolist(),
+            np.where(slot < TOP_REASONS, points, log_odds).tolist(),
+            _numbers(self.observed[at]),
+            _numbers(self.usual[at]),
+        )
+        made = [
+            Reason(CODES[which][0], CODES[which][1], contribution, observed, usual)
+            for which, contribution, observed, usual in zip(*columns, strict=True)
+        ]
+        ends = np.cumsum(told.sum(axis=1)).tolist()
+        bounds = zip([0, *ends[:-1]], ends, strict=True)
+        return {i: made[start:end] for i, (start, end) in zip(customers.tolist(), bounds, strict=True)}
 
     def texts(self) -> list[list[bytes]]:
         """The records' JSON arrays without their brackets, as columns: joined, n texts of all `of(i)`."""
@@ -109,5 +120,10 @@ def _top(
     )
 
 
-def _number(fact: float) -> float | None:
-    return None if np.isnan(fact) else float(np.round(fact, 2)) + 0.0
+def _rounded(values: Floats, digits: int) -> Floats:
+    return np.round(values, digits) + 0.0  # -0.0 becomes 0.0
+
+
+def _numbers(facts: Floats) -> list[float | None]:
+    """As published, None where there is no number."""
+    return [None if isnan(fact) else fact for fact in _rounded(facts, 2).tolist()]

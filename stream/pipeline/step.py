@@ -8,11 +8,11 @@ multiple of `event_clock_sweep_days`, so that a replay hears silence at the time
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from stream.alerts.rules import Rules
@@ -215,9 +215,8 @@ class Pipeline:
             standings = {
                 int(np.searchsorted(chosen, i)): holds for i, holds in standings.items() if publish[i]
             }
-            transitions = [
-                replace(each, customer=int(np.searchsorted(chosen, each.customer))) for each in transitions
-            ]
+            places = np.searchsorted(chosen, [each.customer for each in transitions]).tolist()
+            transitions = [replace(each, customer=i) for each, i in zip(transitions, places, strict=True)]
         keys = table.key_list(rows)
         if len(rows):
             reasons = self._encode(keys, store, known, scores, now_ms, effects, standings)

@@ -17,6 +17,7 @@ class Storm(msgspec.Struct):
         share: percent of customers that had crossed when it opened.
         episode: of the alert about the data.
         seq: of the alert about the data.
+        commands: hashes of the last commands about it that were applied, the newest last.
     """
 
     minute: int = 0
@@ -27,3 +28,4 @@ class Storm(msgspec.Struct):
     share: float = 0.0
     episode: int = 0
     seq: int = 0
+    commands: list[int] = msgspec.field(default_factory=list)

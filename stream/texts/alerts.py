@@ -4,6 +4,7 @@ from datetime import datetime
 
 from schemas.alert import AlertV1
 from schemas.score import Reason
+from stream.alerts.rule import BELOW
 from stream.model.evidence import DERIVED_CAUSES, DIMENSION_OF
 from stream.model.risk import BASE_TERMS
 from stream.pipeline.times import to_ms
@@ -23,12 +24,15 @@ ABOUT = {
 """Kind of rule -> the score whose reasons tell why; of the others both."""
 LEADS = {"promise_overdue": frozenset(DERIVED_CAUSES), "payment_failed": frozenset({"payment_failures"})}
 """Kind of rule -> codes of the reasons that are what it rang for, and come first whatever their size."""
-PAST = ("recovering", "resolved", "expired")
+OVER = ("resolved", "expired")
+PAST = ("recovering", *OVER)
 """States in which what the rule saw holds no longer: then only its name is said."""
 
 
 def alert_title(alert: AlertV1, language: Language = ENGLISH, who: str | None = None) -> str:
     """One line: what the rule sees, and of whom; its name alone where that is over.
+
+    A value that has left `open` and is not beyond `clear` yet is said with both.
 
     Args:
         alert: after any transition.
@@ -68,7 +72,17 @@ def _what(alert: AlertV1, language: Language) -> str:
     holds = alert.value is not None and alert.state not in PAST
     if alert.subject != "data" and not (holds and name in language.phrases):
         name = "alert_other"
-    return language.say(name, value=alert.value, open=alert.threshold_open, rule=alert.rule_id)
+    elif alert.subject != "data" and _eased(alert):
+        name = f"eased_{alert.kind}"
+    lines = {"open": alert.threshold_open, "clear": alert.threshold_clear}
+    return language.say(name, value=alert.value, rule=alert.rule_id, **lines)
+
+
+def _eased(alert: AlertV1) -> bool:
+    """Whether the value would no longer open the alert: it stays open until it is beyond `clear`."""
+    assert alert.value is not None
+    beyond = alert.value > alert.threshold_open
+    return beyond if alert.kind in BELOW else alert.value < alert.threshold_open
 
 
 def _happened(alert: AlertV1, language: Language) -> list[str]:
@@ -90,7 +104,7 @@ def _happened(alert: AlertV1, language: Language) -> list[str]:
         lines.append(over or language.say("over_other", reason=alert.resolve_reason))
     if alert.ack is not None:
         lines.append(language.say("acknowledged_by", author=alert.ack.by))
-    if alert.snooze is not None:
+    if alert.snooze is not None and alert.state not in OVER:
         until = _time(alert.snooze.until, language)
         lines.append(language.say("snoozed_by", time=until, author=alert.snooze.by))
     if alert.note is not None:
@@ -138,7 +152,7 @@ def _outlook(alert: AlertV1, language: Language) -> list[str]:
 
 def _to_do(alert: AlertV1, language: Language) -> list[str]:
     """The play with its owner and time, and the smallest that would be enough; nothing once it is over."""
-    if alert.state in ("resolved", "expired"):
+    if alert.state in OVER:
         return []
     action = alert.action
     if action is None:

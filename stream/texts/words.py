@@ -186,6 +186,23 @@ PHRASES: dict[str, str] = {
     "alert_promise_overdue": "a promise is overdue by {value:.0f|hour|hours}, at least {open:.0f}",
     "alert_payment_failed": "failed payments: {value:.1f}, older ones fading, at least {open:.1f}",
     "alert_value_at_risk_above": "value at risk {value:.2f}, at or above {open:.2f}",
+    "eased_trust_below": "trust {value:.1f} (opens at or below {open:.1f}, over only above {clear:.1f})",
+    "eased_churn_risk_above": (
+        "churn risk {value:.2f} (opens at or above {open:.2f}, over only below {clear:.2f})"
+    ),
+    "eased_trust_drop": "trust fell by {value:.1f} points (opens at {open:.1f}, over only below {clear:.1f})",
+    "eased_component_below": (
+        "a part of trust at {value:+.1f} points (opens at or below {open:+.1f}, over only above {clear:+.1f})"
+    ),
+    "eased_promise_overdue": (
+        "a promise is overdue by {value:.0f|hour|hours} (opens at {open:.0f}, over only below {clear:.0f})"
+    ),
+    "eased_payment_failed": (
+        "failed payments: {value:.1f}, older ones fading (opens at {open:.1f}, over only below {clear:.1f})"
+    ),
+    "eased_value_at_risk_above": (
+        "value at risk {value:.2f} (opens at or above {open:.2f}, over only below {clear:.2f})"
+    ),
     "alert_other": "rule {rule}",
     "alert_data": "many customers crossed a line at once: the data may be at fault",
     "severity_critical": "critical",

@@ -182,6 +182,21 @@ PHRASES: dict[str, str] = {
     "alert_promise_overdue": "約束の期限を{value:.0f}時間超過、{open:.0f}時間以上",
     "alert_payment_failed": "支払いの失敗 {value:.1f}件、古いものほど軽い、{open:.1f}件以上",
     "alert_value_at_risk_above": "失うおそれのある額 {value:.2f}、{open:.2f}以上",
+    "eased_trust_below": "信頼 {value:.1f} ({open:.1f}以下で発生、{clear:.1f}を超えるまで続く)",
+    "eased_churn_risk_above": "離反リスク {value:.2f} ({open:.2f}以上で発生、{clear:.2f}を下回るまで続く)",
+    "eased_trust_drop": "信頼が{value:.1f}点低下 ({open:.1f}点以上で発生、{clear:.1f}点を下回るまで続く)",
+    "eased_component_below": (
+        "信頼の一要素が{value:+.1f}点 ({open:+.1f}点以下で発生、{clear:+.1f}点を超えるまで続く)"
+    ),
+    "eased_promise_overdue": (
+        "約束の期限を{value:.0f}時間超過 ({open:.0f}時間以上で発生、{clear:.0f}時間を下回るまで続く)"
+    ),
+    "eased_payment_failed": (
+        "支払いの失敗 {value:.1f}件、古いものほど軽い ({open:.1f}件以上で発生、{clear:.1f}件を下回るまで続く)"
+    ),
+    "eased_value_at_risk_above": (
+        "失うおそれのある額 {value:.2f} ({open:.2f}以上で発生、{clear:.2f}を下回るまで続く)"
+    ),
     "alert_other": "ルール {rule}",
     "alert_data": "多くの顧客が同時に該当: データに問題があるおそれ",
     "severity_critical": "重大",

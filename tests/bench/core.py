@@ -31,16 +31,22 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=3, help="default 3")
     options = parser.parse_args()
-    partitions: defaultdict[int, list[FileRecord]] = defaultdict(list)
-    for event in Workload(options.events, options.customers, 7, END_MS).events():
-        records = partitions[partition_of(event.key, options.partitions)]
-        records.append(FileRecord("interactions", 0, len(records), END_MS, event.key, event.value))
+    partitions = partitioned(Workload(options.events, options.customers, 7, END_MS), options.partitions)
     gc.collect()
     gc.freeze()  # as the worker does
     gc.set_threshold(200_000, 10, 10)
     for _ in range(options.rounds):
-        print(_measure(list(partitions.values()), options.step), flush=True)
+        print(_measure(partitions, options.step), flush=True)
     return 0
+
+
+def partitioned(workload: Workload, n: int) -> list[list[FileRecord]]:
+    """The events of a workload as records of n partitions."""
+    partitions: defaultdict[int, list[FileRecord]] = defaultdict(list)
+    for event in workload.events():
+        records = partitions[partition_of(event.key, n)]
+        records.append(FileRecord("interactions", 0, len(records), END_MS, event.key, event.value))
+    return list(partitions.values())
 
 
 def _measure(partitions: list[list[FileRecord]], step: int) -> str:

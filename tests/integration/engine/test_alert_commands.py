@@ -273,13 +273,13 @@ async def test_with_a_key_workers_take_only_what_it_signed(
     await until(settings, "opened", "acknowledged")
     missing = WorkerProcess(settings, log, REAL, KIZUNA_COMMAND_KEY_FILE=str(tmp_path / "none"))
     assert await asyncio.to_thread(missing.exit_code) == 2
-    assert "cannot read the command key" in missing.said
+    assert "cannot read the key" in missing.said
 
 
 async def test_who_knows_the_data_to_be_right_ends_the_alert_about_them(
     settings: Settings, log: Path, tmp_path: Path, alerts: Callable[..., Any]
 ) -> None:
-    """Listed with the partition's name, resolved in that partition; what was held back for it comes out."""
+    """Listed and resolved by its partition's name; what was held comes out; the command again is quiet."""
     path = tmp_path / "rules.toml"
     path.write_text(f"{rules.SHIPPED.read_text()}\n{STORM}")
     with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(path)):
@@ -300,11 +300,17 @@ async def test_who_knows_the_data_to_be_right_ends_the_alert_about_them(
         code, printed = await alerts("resolve", "partition-9", "mass_drop", "--by", "ana", "--seq", "1")
         assert code == 1
         assert "refused as unknown_alert: this is partition-1" in printed
-        code, printed = await alerts("resolve", "partition-2", "mass_drop", "--by", "ana")
+        code, printed = await alerts("resolve", "partition-2", "mass_drop", "--by", "ana", "--json")
         assert code == 0, printed
+        said = last(printed)["command"]
+    async with open_feed(settings, COMMANDS) as feed:
+        for each in (said, said, said | {"command_id": "another"}):
+            await feed.send(b"partition-2", json.dumps(each).encode(), partition=2)
     with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(path)):  # looks at once at what was held back
         out = await listed(alerts, lambda found: found["total"] == len(together))
         assert sorted(each["customer_id"] for each in out["alerts"]) == sorted(together)
+        found = await refused(settings, 3)
+    assert sorted(each["cause"] for each in found) == ["not_open", "unknown_alert", "unsupported_action"]
 
 
 async def test_every_word_is_done_once_through_kills(settings: Settings, log: Path) -> None:

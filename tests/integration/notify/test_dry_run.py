@@ -64,12 +64,13 @@ async def test_a_dry_run_prints_a_line_for_each_and_sends_nothing(
         ({}, "--alertmanager http://"),
         ({"alertmanager_urls": ["localhost"]}, "alertmanager_urls"),
         ({"webhooks": [{"name": "crm", "url": "http://127.0.0.1:9/", "secret_file": "missing"}]}, "missing"),
+        ({"alertmanager_urls": ["http://127.0.0.1:9"], "alertmanager_repost_s": "300"}, "repost_s is 300"),
     ],
 )
 async def test_what_cannot_be_told_is_wrong_use(
     settings: Settings, log: Path, extra: dict[str, Any], named: str
 ) -> None:
-    """Nobody, an address that is none, a secret that is not there: exit code 2, and which it is."""
+    """Nobody, no address, no secret, a showing that comes too late: exit code 2, and which it is."""
     with notifier(settings, log, **extra) as process:
         assert await asyncio.to_thread(process.exit_code) == 2
     assert named in process.said

@@ -1,7 +1,7 @@
 """Laws of an evaluation that hold for whatever values."""
 
 from random import Random
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import numpy as np
 import pytest
@@ -71,6 +71,13 @@ def test_resolved_alert_knows_when_it_opened() -> None:
     story.tell(30.0)
     [resolved] = story.tell(60.0)
     assert (resolved.opened_ms, resolved.now_ms) == (opened.now_ms, story.now_ms)
+
+
+@given(st.text(max_size=20), st.integers(0, 2**32))
+def test_an_alert_id_is_a_uuid5_of_its_name(customer: str, episode: int) -> None:
+    """As the standard library makes it, whatever the customer is called."""
+    expected = uuid5(UUID("6f1c8f6e-2f53-5c0b-9d0e-6b697a756e61"), f"{customer}|low|{episode}")
+    assert alert_id(customer, "low", episode) == str(expected)
 
 
 def test_id_depends_on_customer_rule_and_episode_alone() -> None:

@@ -81,6 +81,15 @@ def test_shadow_rules_use_no_budget() -> None:
     assert storm.opened == {}
 
 
+def test_a_rule_on_trial_is_no_mass_drop() -> None:
+    """It holds for whomever it holds as it begins: that tells nobody of the data, and holds nobody back."""
+    shadow = msgspec.structs.replace(RULE, mode="shadow")
+    storm, limits = Storm(), msgspec.structs.replace(LIMITS, budget_per_minute=0)
+    assert reasons(gate(storm, 900, customers=1000, limits=limits), 900, rule=shadow) == [0] * 900
+    assert reasons(gate(storm, 9, customers=1000, limits=limits), 9) == [0] * 9
+    assert (storm.since_ms, storm.seq) == (0, 0)
+
+
 def test_mass_drop_holds_everybody_and_opens_one_alert_about_the_data() -> None:
     """More than 5 % within ten minutes, spread over them; later crossings are held too."""
     storm = Storm()

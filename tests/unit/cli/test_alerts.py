@@ -207,4 +207,4 @@ def test_a_key_that_cannot_be_read_stops_a_command_before_it_is_sent(
     monkeypatch.setenv("KIZUNA_COMMAND_KEY_FILE", str(tmp_path / "none"))
     code, printed = lonely("alerts", "ack", "c0", *WHO)
     assert code == 2
-    assert "cannot read the command key" in printed
+    assert "cannot read the key" in printed

@@ -136,14 +136,18 @@ def test_the_id_is_said_only_if_asked_for() -> None:
         "urgent=json://localhost/secret",
         "=json://localhost",
         "json://a json://b",
+        "json://a/secret,json://b/",
     ],
 )
-def test_a_line_that_is_no_service_is_pointed_at(line: str, file: File) -> None:
-    """By its number: what it says may be a secret."""
+def test_a_line_that_is_no_service_is_pointed_at(
+    line: str, file: File, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its number: what it says may be a secret, and Apprise would repeat it in the log."""
     needs_apprise()
     with pytest.raises(ConfigError, match="line 3: no service that Apprise knows") as caught:
         read_services(file(f"# first\njson://localhost/\n{line}\n"), ENGLISH)
     assert "secret" not in str(caught.value)
+    assert caplog.text == ""
 
 
 def test_a_url_given_twice_is_refused(file: File) -> None:

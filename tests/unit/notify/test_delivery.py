@@ -1,5 +1,6 @@
 """Dispatcher, ledger rows and webhook together, against a real server that has a bad day."""
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,16 @@ import pytest
 from aiohttp import web
 
 from schemas.alert import AlertV1
+from stream.clock import now_ms
 from stream.notify import ledger
 from stream.notify.dispatch import DEAD_LETTERS, LEDGER, Dispatcher
 from stream.notify.gate import Limits
 from stream.notify.outbox import Outbox
 from stream.notify.ports import Row
 from stream.notify.signature import Signer
+from stream.notify.sink import Notification, Outcome, Retry
 from stream.notify.webhook import Webhook, message_id
+from tests.alerts import alert
 from tests.unit.notify.receiver import ALERT, Answer, receiver, says
 
 SECRET = "whsec_" + "A" * 43 + "="
@@ -68,8 +72,8 @@ def dispatcher(sink: Webhook, journal: Journal, clock: Clock, tries: int = 20) -
     outbox.begin(0, 0, ())
     for _, key, value, _ in journal.rows[LEDGER]:
         assert ledger.read_row({sink.name: outbox}, 0, key, value)
-    for offset, alert in enumerate(history()):
-        outbox.take(0, offset, alert)
+    for offset, each in enumerate(history()):
+        outbox.take(0, offset, each)
     counted = Counter[str]()
     made = Dispatcher(
         sink,
@@ -128,7 +132,7 @@ async def test_a_moody_receiver_is_told_everything_in_order(seed: int) -> None:
         told = dispatcher(sink, journal, clock)
         await run(told, clock, 86_400)
         await sink.close()
-    keys = [f"{alert.dedup_key}:{alert.seq}" for alert in history()]
+    keys = [f"{each.dedup_key}:{each.seq}" for each in history()]
     assert sorted(taken) == sorted(message_id(key) for key in keys)
     for i in range(CUSTOMERS):
         ids = [message_id(f"c{i}|churn_risk:{seq}") for seq in (1, 2, 3)]
@@ -169,6 +173,37 @@ async def test_a_receiver_that_stays_away_makes_dead_letters_that_say_why() -> N
     assert headers["kizuna.cause"] == b"gave_up"
     assert headers["kizuna.detail"] == b"3 tries: no connection: Connection refused"
     assert headers["kizuna.sink"] == b"crm"
+
+
+async def test_what_waits_for_the_rate_limit_leaves_the_loop_to_others() -> None:
+    """Thousands that may not be sent yet are looked at now and then, not without pause."""
+
+    class Busy:
+        """At its rate limit for ever; fails the test when asked too often."""
+
+        name, asked = "crm", 0
+
+        async def deliver(self, notifications: Sequence[Notification]) -> Sequence[Outcome]:
+            self.asked += 1
+            assert self.asked < 50
+            return [Retry(0.1, "the rate limit is reached", counts=False) for _ in notifications]
+
+        async def close(self) -> None:
+            """Nothing is open."""
+
+    outbox = Outbox(lambda _: "0123456789abcdef", 20)
+    outbox.begin(0, 0, ())
+    for number in range(5_000):
+        outbox.take(0, number, alert(f"c-{number}"))
+    busy = Busy()
+    told = Dispatcher(
+        busy, outbox, Journal(), clock=now_ms, chance=Random(1), counted=lambda _outcome, _number: None
+    )
+    told.allow(frozenset({0}))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await told.run()
+    assert busy.asked > 1
 
 
 async def test_a_refused_notification_does_not_hold_up_the_next() -> None:

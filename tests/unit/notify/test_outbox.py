@@ -108,6 +108,21 @@ def test_a_failure_holds_up_its_own_alert_alone() -> None:
     ]
 
 
+def test_a_storm_in_one_partition_holds_up_no_other() -> None:
+    """Whatever its number, and however many partitions there are: within two batches the other is tried."""
+    box, partitions = outbox(), set(range(40))
+    for number in partitions:
+        box.begin(number, 0, ())
+        for customer in range(100 if number != 33 else 1):
+            box.take(number, customer, alert(f"{number}-{customer}"))
+    seen: list[int] = []
+    for _ in range(2 * len(partitions)):
+        batch = box.due(partitions, NOW, 8)
+        assert len(batch) == 8
+        seen += [each.partition for each in batch]
+    assert {seen.count(number) for number in partitions} == {16}
+
+
 def test_a_wait_is_at_least_what_the_receiver_asks_for_and_grows() -> None:
     """With the whole of the back-off's ceiling as chance has it."""
     box = begun(tries=9)
@@ -149,11 +164,12 @@ def test_a_refusal_is_settled_at_once() -> None:
 
 
 def test_of_a_deleted_alert_nothing_waits_and_nothing_is_remembered() -> None:
-    """Not even of one that is being told at this moment."""
+    """Not even of one that is being told at this moment, whose row may be on its way."""
     box = begun()
     box.take(0, 0, life("a")[0])
     (waiting,) = box.due({0}, NOW, 1)
     assert box.holds(waiting)
+    assert box.forget(0, "a|trust_low")
     assert not box.forget(0, "a|trust_low")
     assert not box.holds(waiting)
     assert len(box) == 0
@@ -170,7 +186,9 @@ def test_rows_are_read_as_they_were_written() -> None:
     assert ledger.read_row(sinks, 3, *ledger.baseline_row("crm", 7))
     assert ledger.read_row(sinks, 3, *ledger.baseline_row("crm", 9))
     assert ledger.read_row(sinks, 0, *ledger.mark_row("gone", settled))
-    assert ledger.read_row(sinks, 0, *ledger.forget_row("crm", "x|y"))
+    assert all(ledger.read_row(sinks, 0, *row) for row in ledger.forget_rows("crm", "x|y"))
+    assert ledger.read_row(sinks, 0, *ledger.again_row("mail", life("b")[3]))
+    assert (box.again, other.again) == ({}, {"b|trust_low": 4})
     assert (box.marks, box.baselines) == ({"a|trust_low": settled.waiting.mark}, {3: 7})
     assert (other.marks, other.baselines) == ({}, {})
     for key, value in ((b"no bar", b"{}"), (b"\xff|x", b"{}"), (b"crm|a", b"no"), (b"crm|", b"{}")):

@@ -1,15 +1,13 @@
 """Labels, annotations and times as Alertmanager is given them."""
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from schemas.alert import Acknowledged
 from stream.alerts.rules import Rules, parse
-from stream.errors import ConfigError
 from stream.notify.assemble import make_book
-from stream.notify.reference import customer_ref, read_key
+from stream.notify.reference import customer_ref
 from stream.notify.shape import Shape, post
 from stream.texts.languages import ENGLISH, JAPANESE
 from tests.alerts import alert, at
@@ -78,7 +76,7 @@ def test_what_is_not_known_is_left_out(rules: Rules) -> None:
 
 def test_both_times_are_always_sent_in_their_order(rules: Rules) -> None:
     """Also of an alert whose event time is ahead of the wall's."""
-    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False))
+    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False), 300.0)
     now = at(0)
     now_ms = int(now.timestamp() * 1000)
     book.take(0, alert("ahead", opened_at=at(-3600)), now_ms)
@@ -90,26 +88,15 @@ def test_both_times_are_always_sent_in_their_order(rules: Rules) -> None:
         assert starts <= min(ends, now)
 
 
-def test_a_reference_is_the_keys_and_hides_the_id() -> None:
-    """16 hex digits, the same for one key, others for another."""
-    assert customer_ref(KEY, "c-1") == customer_ref(KEY, "c-1")
-    assert len({customer_ref(KEY, "c-1"), customer_ref(KEY, "c-2"), customer_ref(KEY[::-1], "c-1")}) == 3
-    assert len(customer_ref(KEY, "c-1")) == 16
-    assert int(customer_ref(KEY, "c-1"), 16) >= 0
-
-
-def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    """In the data directory; the next start reads the same."""
-    made = read_key(None, tmp_path / "data")
-    assert read_key(None, tmp_path / "data") == made
-    assert ((tmp_path / "data/customer-ref.key").stat().st_mode & 0o777) == 0o600
-
-
-def test_a_key_that_could_be_guessed_or_is_not_there_is_refused(tmp_path: Path) -> None:
-    """With the way to make one."""
-    short = tmp_path / "short"
-    short.write_text("secret\n", encoding="ascii")
-    for path in (short, tmp_path / "missing"):
-        with pytest.raises(ConfigError, match=path.name) as refused:
-            read_key(path, tmp_path)
-        assert "/dev/urandom" in refused.value.hint
+@pytest.mark.parametrize(("resolve_s", "kept_s"), [(3.0, 300), (3_600.0, 3_600)])
+def test_an_end_is_shown_until_whoever_missed_it_has_let_it_time_out(
+    rules: Rules, resolve_s: float, kept_s: int
+) -> None:
+    """An Alertmanager that was away meanwhile would else say for an hour that what is over is there."""
+    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False), resolve_s)
+    book.live = True
+    now = round(at(0).timestamp() * 1000)
+    book.take(0, alert(), now)
+    book.take(0, alert(seq=2, state="resolved", transition="resolved", resolved_at=at(0)), now)
+    assert len(book.shown(now + kept_s * 1000)) == 1
+    assert book.shown(now + kept_s * 1000 + 1) == []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.alert import AlertV1, Snoozed
-from stream.notify.alertmanager import Silence, Status
+from stream.notify.alertmanager import Matcher, Silence, Status
 from stream.notify.silences import plan
 from tests.alerts import alert
 
@@ -23,7 +23,8 @@ def snoozed(customer: str, minutes: int, reason: str | None = "later") -> AlertV
 
 def made(body: dict[str, Any], name: str) -> Silence:
     """What Alertmanager lists after `body` was posted."""
-    return Silence(name, [], body["endsAt"], body["comment"], body["createdBy"], Status("active"))
+    matchers = [Matcher(each["name"], each["value"], each["isRegex"]) for each in body["matchers"]]
+    return Silence(name, matchers, body["endsAt"], body["comment"], body["createdBy"], Status("active"))
 
 
 def test_a_silence_is_about_the_customer_and_the_rule() -> None:
@@ -50,6 +51,14 @@ def test_another_end_changes_the_silence_that_is_there() -> None:
     (body,) = plan([(snoozed("c-1", 60), "r")], [], NOW).make
     found = plan([(snoozed("c-1", 90), "r")], [made(body, "s1")], NOW)
     assert [each["id"] for each in found.make] == ["s1"]
+    assert found.expire == []
+
+
+def test_another_key_of_references_changes_the_silence_that_is_there() -> None:
+    """Else the alert would fire under its new reference although it is snoozed."""
+    (body,) = plan([(snoozed("c-1", 60), "old")], [], NOW).make
+    found = plan([(snoozed("c-1", 60), "new")], [made(body, "s1")], NOW)
+    assert [(each["id"], each["matchers"][0]["value"]) for each in found.make] == [("s1", "new")]
     assert found.expire == []
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert, encode
@@ -107,6 +108,32 @@ def test_mass_drop_is_one_alert_about_the_data() -> None:
     assert {alert.suppressed_by for alert in told(again)} == {"mass_drop"}
 
 
+def test_mass_drop_that_comes_one_by_one_stays_until_they_are_back() -> None:
+    """Whoever opened or waited before it was one counts too: else it would be over as it opens."""
+    table, found = town(), list[AlertV1]()
+    for i in range(30):
+        found += told(step(table, upset(range(i, i + 1), START_MS + i * 1000), START_MS + i * 1000))
+    assert [alert.state for alert in found if alert.subject == "data"] == ["open"]
+    assert [alert.suppressed_by for alert in found if alert.customer_id == "c029"] == ["mass_drop"]
+    at_ms = START_MS + 5 * MINUTE_MS
+    good = [survey(i, 10, at_ms - k) for i in range(25) for k in range(30)]
+    [alert] = [alert for alert in told(step(table, good, at_ms)) if alert.subject == "data"]
+    assert (alert.state, alert.resolve_reason) == ("resolved", "recovered")
+
+
+def test_it_lasts_while_they_are_held_back_wherever_their_slots_lie() -> None:
+    """Behind thousands of slots of other rules they count as well; when none is held any more it ends."""
+    table = town()
+    for rule in range(1, 60):
+        table.alerts.claim(np.arange(100), rule)
+    step(table, upset(range(30), START_MS), START_MS)
+    assert step(table, [survey(99, 10, START_MS + 1)], START_MS + 1).resolved == {}
+    assert table.storm.since_ms == START_MS
+    at_ms = START_MS + 5 * MINUTE_MS
+    effects = step(table, [survey(i, 10, at_ms - k) for i in range(30) for k in range(30)], at_ms)
+    assert effects.resolved == {"critical": 1}
+
+
 def test_data_that_are_mended_end_it() -> None:
     """Most of them are content again: it is over, and those who are not come out."""
     table = town()
@@ -130,10 +157,32 @@ def test_a_person_who_knows_the_data_to_be_right_ends_it() -> None:
     done = step(table, [], at_ms, commands=[command(expected_seq=1)])
     [alert] = told(done)
     assert (alert.state, alert.resolve_reason, alert.command_id) == ("resolved", "manual", "k1")
-    again = step(table, [], at_ms, commands=[command()])
+    again = step(table, [], at_ms, commands=[command(command_id="k2")])
     assert again.causes == {"not_open": 1}
     later = PIPELINE.due(table, at_ms + 2 * MINUTE_MS)
     assert [alert.transition for alert in told(later)] == ["released"] * 5
+
+
+def test_a_command_about_the_data_that_comes_again_changes_nothing() -> None:
+    """At once, after a restart, or in a later storm: no letter, no second end; under another id it counts."""
+    table = town()
+    step(table, upset(range(30), START_MS), START_MS)
+    end = command(expected_seq=1)
+    first = step(table, [], START_MS, commands=[end, end])
+    assert [alert.transition for alert in told(first)] == ["resolved"]
+    assert (first.causes, first.outcomes["command", "superseded"]) == ({}, 1)
+    position = Position({"interactions": 1}, table.watermark_ms, table.statistics, 8, "v", storm=table.storm)
+    storm = Position.decode(position.encode()).storm
+    assert storm is not None
+    table.storm = storm
+    again = step(table, [], START_MS, commands=[end])
+    assert (told(again), again.causes) == ([], {})
+    later_ms = START_MS + HOUR_MS
+    step(table, upset(range(30, 70), later_ms), later_ms)
+    assert table.storm.since_ms == later_ms
+    late = step(table, [], later_ms, commands=[end, command(command_id="k2")])
+    assert [(a.transition, a.command_id) for a in told(late) if a.subject == "data"] == [("resolved", "k2")]
+    assert late.causes == {}
 
 
 def test_what_nobody_may_say_of_it_is_refused() -> None:

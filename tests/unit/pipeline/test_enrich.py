@@ -64,7 +64,7 @@ def moved(customer: int = 0, rule: Rule = TRUST, **fields: Any) -> Transition:
         reason="",
         value=30.0,
     )
-    return replace(base, **fields)
+    return structs.replace(base, **fields)
 
 
 def enriched(
@@ -77,7 +77,7 @@ def enriched(
     seen = facts(table, rows, NOW_MS, PIPELINE.parameters)
     scores = score(seen, NOW_MS, PIPELINE.parameters)
     top = top_reasons(scores, observations(seen, scores, NOW_MS, PIPELINE.parameters))
-    reasons = {each.customer: top.of(each.customer) for each in told}
+    reasons = top.of(np.unique([each.customer for each in told]))
     scored = Scored(table, rows, table.key_list(rows), seen, scores, NOW_MS)
     return enrich(PIPELINE, playbook, scored, told, reasons, caused or {})
 
@@ -106,6 +106,20 @@ def test_asking_changes_nothing(found: list[Body], data: st.DataObject) -> None:
     assert len(enriched(table, told)) == len(told)
     assert table.encode(rows) == before
     assert table.n_rows == len(before)
+
+
+@given(bodies(max_size=60, customers=8, refs=12, days=60.0))
+def test_what_is_said_of_one_does_not_depend_on_who_else_is_told(found: list[Body]) -> None:
+    """All transitions at once, or each by itself: the same, but for the what-ifs that a step asks."""
+    table, nothing_asked = known(found), replace(PLAYBOOK, max_questions=0)
+    escalated = structs.replace(TRUST, escalate_owner="lead")
+    each = [
+        transition
+        for i in range(table.n_rows)
+        for transition in (moved(i), moved(i, RISK), moved(i, escalated, severity="critical"))
+    ]
+    together = enriched(table, each, playbook=nothing_asked)
+    assert together == [enriched(table, [one], playbook=nothing_asked)[0] for one in each]
 
 
 @given(bodies(max_size=60, days=60.0))

@@ -146,13 +146,40 @@ def test_what_holds_no_longer_is_not_said_to_hold(state: State) -> None:
     assert "at or below" in alert_lines(alert(value=38.0))[0]
 
 
+@pytest.mark.parametrize("state", ["open", "acknowledged", "snoozed"])
+def test_between_its_thresholds_an_alert_names_both_and_claims_neither(state: State) -> None:
+    """On `open` it holds; from there to `clear`, where it stays open, the value is said to be beyond none."""
+    assert alert_title(alert(state=state, value=40.0)) == "trust 40.0, at or below 40.0: c-1"
+    eased = alert(state=state, value=45.2)
+    assert alert_title(eased) == "trust 45.2 (opens at or below 40.0, over only above 50.0): c-1"
+    assert alert_title(eased, JAPANESE) == "信頼 45.2 (40.0以下で発生、50.0を超えるまで続く): c-1"
+    assert ", at or below" not in alert_lines(eased)[0]
+    risk = alert(state=state, kind="churn_risk_above", value=0.85, threshold_open=0.85, threshold_clear=0.75)
+    assert alert_title(risk) == "churn risk 0.85, at or above 0.85: c-1"
+    assert alert_title(replace(risk, value=0.8)) == (
+        "churn risk 0.80 (opens at or above 0.85, over only below 0.75): c-1"
+    )
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_only_an_alert_that_lives_rests(state: State) -> None:
+    """Nothing is snoozed any more of what is over; who took it on, and the note, stay what happened."""
+    asleep = Snoozed(NOW + timedelta(days=2), "mika", "holiday")
+    said = alert(state=state, snooze=asleep, ack=Acknowledged("mika", NOW, None))
+    for language, word in ((ENGLISH, "snoozed until"), (JAPANESE, "一時停止")):
+        lines = alert_lines(replace(said, transition="noted"), language)
+        assert any(word in line for line in lines) == (state not in ("resolved", "expired"))
+        assert language.say("acknowledged_by", author="mika") in lines
+
+
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=lambda language: language.code)
 def test_every_transition_state_and_kind_has_its_words(language: Language) -> None:
     """No code of the contract reaches a person as a code, and no two transitions read the same."""
     said = {name: alert_lines(alert(transition=name), language)[0] for name in get_args(Transition)}
     assert len(set(said.values())) == len(said)
-    titles = {alert_title(alert(kind=kind), language) for kind in get_args(Kind)}
-    assert len(titles) == len(get_args(Kind))
+    values = (-1e6, 1e6)  # of each kind, one opens it and the other no longer does
+    titles = {alert_title(alert(kind=kind, value=v), language) for kind in get_args(Kind) for v in values}
+    assert len(titles) == len(values) * len(get_args(Kind))
     assert not any(kind in title for kind in get_args(Kind) for title in titles)
     for held in get_args(Suppressed):
         assert len(alert_lines(alert(state="suppressed", suppressed_by=held), language)) == 7

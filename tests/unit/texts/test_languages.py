@@ -48,7 +48,7 @@ def test_every_code_has_words_in_every_language(language: Language) -> None:
         *(f"severity_{name}" for name in get_args(Severity)),
         *(f"held_{name}" for name in get_args(Suppressed)),
         *(f"over_{name}" for name in ("recovered", "expired", "manual", "never_opened")),
-        *(f"alert_{name}" for name in get_args(Kind)),
+        *(f"{what}_{name}" for what in ("alert", "eased") for name in get_args(Kind)),
     }
     assert set(language.numbers) == set(ENGLISH.numbers)
     assert all(all(pair) for table in (language.trust, language.churn) for pair in table.values())
