@@ -48,7 +48,7 @@ def _record(number: int, event: Purchase | Subscription) -> FileRecord:
 
 def _watched(records: list[FileRecord], batch: int = 50, until_ms: int = NOW_MS) -> Watch:
     pipeline = Pipeline(with_horizon(SHIPPED, HORIZON), rules.load(), clock="event")
-    watch = Watch(HORIZON)
+    watch = Watch(pipeline.parameters)
     replay(pipeline, records, now_ms=NOW_MS, until_ms=until_ms, on_time=watch.look, batch=batch)
     return watch
 
