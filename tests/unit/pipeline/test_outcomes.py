@@ -194,7 +194,7 @@ def test_a_term_that_nobody_renewed_is_over_where_renewals_are_reported(reported
     """As in the contracts that the hazard was fitted on."""
     churn = replace(PIPELINE.parameters.churn, contract=replace(CONTRACT, renewals_reported=reported))
     fitted = Pipeline(replace(PIPELINE.parameters, churn=churn), rules.load())
-    assert came_of(fitted, [step_of(3, "renewed", term=9)]) == reported
+    assert came_of(fitted, [step_of(3, "renewed", term=7)]) == reported
     assert not came_of(fitted, [step_of(3, "renewed", term=HORIZON)])
 
 
