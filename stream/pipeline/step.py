@@ -138,7 +138,7 @@ class Pipeline:
         return effects
 
     def sweep(self, table: CustomerTable, start: int, stop: int, now_ms: int) -> Effects:
-        """Score the rows [start, stop) because time has passed; publishes only what moved."""
+        """Score the rows [start, stop) because time has passed; publishes what moved or is a horizon old."""
         return self._look(table, table.live(start, stop), now_ms)
 
     def due(self, table: CustomerTable, now_ms: int, limit: int = 1_000) -> Effects:
@@ -304,7 +304,7 @@ class Pipeline:
         return [value for _, value in effects.scores]
 
     def outcomes(self, table: CustomerTable, start: int, stop: int) -> Sums:
-        """What came of the risk that was published a horizon ago and before, of the rows [start, stop)."""
+        """What came of published risks whose horizon is over, of the rows [start, stop)."""
         return outcomes(table, table.live(start, min(stop, table.n_rows)), self.parameters)
 
     def bands(self, table: CustomerTable, start: int, stop: int) -> dict[tuple[str, str], int]:
