@@ -79,7 +79,7 @@ def judged(table: CustomerTable, rows: Ints, after: int, until: int, parameters:
 def _no_purchase(table: CustomerTable, rows: Ints, day: Ints, end: Ints) -> Bools:
     """Who bought on none of the days (day, end]; all (m,)."""
     days = table.rows["days"][rows].astype(np.int64)
-    left = ~((days > day[:, None]) & (days <= end[:, None])).any(axis=1)
+    left: Bools = np.logical_not(np.any((days > day[:, None]) & (days <= end[:, None]), axis=1))
     # Where all that the row holds came later, the tail holds what was before.
     spilled = left & (table.rows["n_days"][rows] > DAY_SLOTS) & (days.min(axis=1) > end)
     for i in np.flatnonzero(spilled).tolist():

@@ -130,19 +130,19 @@ class Oracle:
         return segment
 
     def checkpoints(self, chain: Iterable[ScoreV1]) -> dict[str, list[tuple[int, int, bool]]]:
-        """(day, risk in 1/10,000, of a contract) of each customer's two latest remembered scores, latest first.
+        """(day, risk in 1/10,000, of a contract) of each customer's two latest remembered scores.
 
-        A published risk is remembered, and then the first one after the horizon of that.
+        Latest first. A published risk is remembered, and then the first one after the horizon of that.
         """
         found: dict[str, list[tuple[int, int, bool]]] = defaultdict(list)
-        for score in chain:
-            kept = found[score.customer_id]
-            day = (epoch_ms(score.as_of) - FIRST_MS) // DAY_MS + 1
-            if score.churn_risk is None or (kept and day <= kept[0][0] + self.parameters.churn.horizon_days):
+        for each in chain:
+            kept = found[each.customer_id]
+            day = (epoch_ms(each.as_of) - FIRST_MS) // DAY_MS + 1
+            if each.churn_risk is None or (kept and day <= kept[0][0] + self.parameters.churn.horizon_days):
                 continue
-            events = self.events[score.customer_id][: score.events]
+            events = self.events[each.customer_id][: each.events]
             contract = any(event.type == "subscription" for event in events)
-            found[score.customer_id] = [(day, round(score.churn_risk * 10_000), contract), *kept[:1]]
+            found[each.customer_id] = [(day, round(each.churn_risk * 10_000), contract), *kept[:1]]
         return found
 
     def row_facts(self, customer_id: str) -> dict[str, object]:

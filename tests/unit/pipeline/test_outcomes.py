@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pytest
@@ -116,7 +115,7 @@ def assert_same(mine: Sums, theirs: Sums) -> None:
 def test_the_sums_are_those_of_published_scores_and_what_came(
     known: Lives, sweeps: set[int], restarts: set[int], cut: int
 ) -> None:
-    """On every day, with sweeps or without, late purchases, full rows, restarts; slices add up to the whole."""
+    """On every day, swept or not, with late purchases, full rows, restarts; slices add up to the whole."""
     table, chain = PIPELINE.new_table(), list[ScoreV1]()
     for day, arrived in days_of(known):
         now_ms = START_MS + day * DAY_MS
