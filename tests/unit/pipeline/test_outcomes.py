@@ -26,19 +26,19 @@ from tests.contracts import CONTRACT
 from tests.strategies import DAY_MS, START_MS, Body, iso
 
 SHIPPED = parameters.load()
-HORIZON = 10
+HORIZON = 15  # longer than a row has slots for purchase days: a daily buyer's are in the tail
 PIPELINE = Pipeline(with_horizon(SHIPPED, HORIZON), rules.load())
 EVENT = Pipeline(with_horizon(SHIPPED, HORIZON), rules.load(), clock="event")
 FIRST_DAY = (START_MS - EPOCH_1990_MS) // DAY_MS + 1  # of a row, where the histories begin
-LIFE = 6 * HORIZON
+LIFE = 5 * HORIZON
 Lives = list[list[tuple[int, int]]]
 """Of each customer (day of a purchase, days until it arrives)."""
 
-lives = st.lists(
-    st.lists(st.tuples(st.integers(0, LIFE), st.sampled_from([0, 0, 0, 1, HORIZON])), max_size=40),
-    min_size=1,
-    max_size=4,
+now_and_then = st.lists(st.tuples(st.integers(0, LIFE), st.sampled_from([0, 0, 0, 1, HORIZON])), max_size=40)
+daily = st.tuples(st.integers(0, LIFE), st.integers(0, LIFE)).map(
+    lambda span: [(day, 0) for day in range(span[0], span[1] + 1)]
 )
+lives = st.lists(now_and_then | daily, min_size=1, max_size=4)
 
 
 def bought(who: str, day: int, number: int) -> Body:
@@ -110,7 +110,7 @@ def assert_same(mine: Sums, theirs: Sums) -> None:
         assert one == pytest.approx(other, abs=1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(lives, st.sets(st.integers(0, LIFE)), st.sets(st.integers(0, LIFE)), st.integers(0, 4))
 def test_the_sums_are_those_of_published_scores_and_what_came(
     known: Lives, sweeps: set[int], restarts: set[int], cut: int
@@ -128,7 +128,7 @@ def test_the_sums_are_those_of_published_scores_and_what_came(
         assert_same(parts, slowly(chain, known, day, day - 1 - HORIZON, day - 1))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(lives)
 def test_a_replay_counts_each_of_them_once(known: Lives) -> None:
     """Its sums are the worker's, added up over time."""
@@ -154,7 +154,7 @@ def published_of_a_silent_customer(n_horizons: int) -> list[ScoreV1]:
 def test_a_risk_that_stands_still_is_published_once_per_horizon() -> None:
     """After eight years of silence nothing moves any more; each sweep that finds a horizon over says so."""
     found = published_of_a_silent_customer(4)
-    assert [(score.as_of - found[0].as_of).days for score in found] == [0, 11, 22, 33]
+    assert [(score.as_of - found[0].as_of).days for score in found] == [0, 16, 32, 48]
     assert all(score.churn_change in (0.0, 0.0001) for score in found[1:])
 
 
@@ -172,8 +172,8 @@ STEPS: dict[str, tuple[list[Body], bool]] = {
     "ends within": ([step_of(9, "cancelled")], True),
     "ends on the last day": ([step_of(HORIZON, "expired")], True),
     "ends a day later": ([step_of(HORIZON + 1, "expired")], False),
-    "won back within": ([step_of(5, "cancelled"), step_of(8, "started")], False),
-    "won back later": ([step_of(5, "cancelled"), step_of(12, "started")], True),
+    "won back within": ([step_of(5, "cancelled"), step_of(HORIZON, "started")], False),
+    "won back later": ([step_of(5, "cancelled"), step_of(HORIZON + 1, "started")], True),
     "asks to cancel": ([step_of(5, "cancel_requested")], False),
     "renewed": ([step_of(9, "renewed")], False),
     "its term passes": ([step_of(3, "renewed", term=9)], False),
