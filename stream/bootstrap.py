@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from random import Random
 
@@ -19,6 +20,7 @@ from stream.engine.app import create_app
 from stream.engine.contract import Pipeline as AnyPipeline
 from stream.engine.follow import Follower
 from stream.engine.journal import open_journal
+from stream.engine.memory import keep_giving_back
 from stream.engine.repeats import Repeats
 from stream.engine.share import Share
 from stream.engine.status import StatusServer
@@ -146,6 +148,8 @@ def run_worker(settings: Settings, pipeline: AnyPipeline | None = None) -> int:
     _check_topics(settings)
     status.start()
     _spare_the_garbage_collector()
+    over = threading.Event()
+    keep_giving_back(over)
     try:
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         loop = uvloop.new_event_loop()
@@ -160,6 +164,7 @@ def run_worker(settings: Settings, pipeline: AnyPipeline | None = None) -> int:
         )
         return Worker(app, loop=loop, stop_limit_s=settings.stop_limit_s).run()
     finally:
+        over.set()
         status.stop()
 
 
