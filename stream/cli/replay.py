@@ -57,7 +57,7 @@ def replay(
     """
     pipeline = Pipeline(parameters.load(params), alert_rules.load(rules), clock="event")
     until_ms = parse_time(as_of) if as_of is not None else None
-    watch = Watch(pipeline.parameters.churn.horizon_days)
+    watch = Watch(pipeline.parameters)
     dead_file = out.with_name(out.name + ".dead.jsonl")
     first: list[dict[str, Any]] = []
     with output.progress() as report, whole(out) as file, whole(dead_file) as beside:

@@ -1,4 +1,4 @@
-"""Whether the model still holds, as metrics: what came of the risk a horizon ago, of every customer held.
+"""Whether the model still holds, as metrics: what came of the risks that were published a horizon ago.
 
 Additive gauges by partition and bin of risk, so that Prometheus sums workers; AUC, Brier score and the alarm
 of this worker's customers together, as those do not add up.

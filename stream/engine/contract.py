@@ -62,7 +62,7 @@ class Pipeline(Protocol):
         ...
 
     def sweep(self, table: Any, start: int, stop: int, now_ms: int, /) -> Effects:
-        """Score rows [start, stop) anew; effects only of what moved."""
+        """Score rows [start, stop) anew; effects of what moved, and of each risk once per horizon."""
         ...
 
     def due(self, table: Any, now_ms: int, /) -> Effects:
@@ -74,5 +74,5 @@ class Pipeline(Protocol):
         ...
 
     def outcomes(self, table: Any, start: int, stop: int, /) -> Sums:
-        """What came of the risk a horizon ago, of the rows [start, stop); sums that add up."""
+        """What came of published risks whose horizon is over, of the rows [start, stop); sums that add up."""
         ...

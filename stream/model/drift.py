@@ -1,8 +1,8 @@
 """Does what was published still come true? Sums of published risk beside outcomes, and the alarm on them.
 
 Conventions:
-    n outcomes; `risk` float64 (n,) in [0, 1] as published, `left` bool (n,): no purchase within the horizon.
-    Days are counted as in a row: since 1990 plus one, 0 = none.
+    n outcomes; `risk` float64 (n,) in [0, 1] as published, `left` bool (n,): no purchase within the horizon,
+    or no contract at its end.
 
 A customer's checkpoint is the risk that was published on a day. It is judged when the horizon has passed, not
 when the customer buys: those who buy are known early, those who leave only at the end, and counting each when
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stream.model.columns import Floats, Ints
 
-__all__ = ["BINS", "GAP", "Outcomes", "Sums", "judge"]
+__all__ = ["BINS", "GAP", "Sums"]
 
 BINS = 20
 GAP = 0.05  # foretold against realised rate: beyond it, and beyond chance, the fit no longer holds
@@ -125,28 +125,6 @@ class Sums:
             return False
         error = float(np.sqrt(max((self.risk - self.risk_squared).sum(), 0.0))) / self.count
         return abs(self.gap) > max(GAP, Z * error)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """Which of n checkpoints are due, and how they ended; masks (n,). `left` is False where not due."""
-
-    due: Bools
-    left: Bools
-
-
-def judge(taken: Ints, purchases: Ints, today: int, horizon_days: int) -> Outcomes:
-    """Judge the checkpoints whose horizon has passed.
-
-    Args:
-        taken: (n,) day of each customer's checkpoint, 0 = none.
-        purchases: (n, k) days with a purchase, in any order, 0 = empty.
-        today: a day that is over.
-        horizon_days: h; a purchase on one of the days (taken, taken + h] is one within the horizon.
-    """
-    due = (taken > 0) & (taken + horizon_days <= today)
-    inside = (purchases > taken[:, None]) & (purchases <= taken[:, None] + horizon_days)
-    return Outcomes(due, due & ~inside.any(axis=1))
 
 
 def _ratio(part: float, whole: float) -> float:

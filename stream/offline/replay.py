@@ -125,7 +125,7 @@ def replay(
         account.n_records += len(run)
         chosen = run if until_ms is None else [record for record in run if record.timestamp <= until_ms]
         account.n_later += len(run) - len(chosen)
-        for part in [chosen] if people is None else _to_sweeps(chosen, table, every_ms):
+        for part in _to_sweeps(chosen, table, every_ms, with_it=people is not None):
             took(pipeline.step(table, part, now_ms))
             act()
         on_progress(account.n_records)
@@ -150,17 +150,19 @@ def _runs(records: Iterable[FileRecord], size: int) -> Iterator[list[FileRecord]
 
 
 def _to_sweeps(
-    run: Sequence[FileRecord], table: CustomerTable, every_ms: int
+    run: Sequence[FileRecord], table: CustomerTable, every_ms: int, *, with_it: bool
 ) -> Iterator[Sequence[FileRecord]]:
-    """Parts that each end with the record that makes a sweep due, so that people act right after it.
+    """Parts cut where a record makes a sweep due, so that what is looked at in between is seen in time.
 
-    The table's clock moves on between the parts.
+    The table's clock moves on between the parts. `with_it`: that record ends its part, so that people act
+    right after it; else it begins the next, where the step would have cut by itself.
     """
     start = 0
-    for stop, record in enumerate(run, 1):
-        if record.timestamp // every_ms > table.watermark_ms // every_ms:
-            yield run[start:stop]
-            start = stop
+    for place, record in enumerate(run):
+        reached_ms = table.watermark_ms if with_it else max(table.watermark_ms, run[start].timestamp)
+        if record.timestamp // every_ms > reached_ms // every_ms:
+            yield run[start : place + with_it]
+            start = place + with_it
     if start < len(run):
         yield run[start:]
 

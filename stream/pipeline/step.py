@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from stream.alerts.rules import Rules
-from stream.model.columns import MS_PER_DAY, Ints
+from stream.model.columns import EPOCH_1990_MS, MS_PER_DAY, Ints
 from stream.model.drift import Sums
 from stream.model.explain import Explanation, explain, observations
 from stream.model.override import Standing, standing
@@ -32,6 +32,7 @@ from stream.pipeline.enrich import Playbook
 from stream.pipeline.outcomes import outcomes
 from stream.pipeline.reasons import TopReasons, top_reasons
 from stream.pipeline.record import Record
+from stream.state import checkpoints
 from stream.state.apply import apply
 from stream.state.facts import facts
 from stream.state.layout import put, take
@@ -137,7 +138,7 @@ class Pipeline:
         return effects
 
     def sweep(self, table: CustomerTable, start: int, stop: int, now_ms: int) -> Effects:
-        """Score the rows [start, stop) because time has passed; publishes only what moved."""
+        """Score the rows [start, stop) because time has passed; publishes what moved or is a horizon old."""
         return self._look(table, table.live(start, stop), now_ms)
 
     def due(self, table: CustomerTable, now_ms: int, limit: int = 1_000) -> Effects:
@@ -198,19 +199,22 @@ class Pipeline:
         standings = self._standings(table, rows, now_ms)
         evaluated = self._alerting.evaluate(table, rows, store, known, scores, now_ms, wall_ms, decided)
         transitions = evaluated.transitions
+        today = (now_ms - EPOCH_1990_MS) // MS_PER_DAY + 1
+        due = checkpoints.due(store, scores.risk_e4, today, self.parameters.churn.horizon_days)
         if everything:
             publish = np.ones(len(rows), np.bool_)
         else:  # whatever moves an alert is published, so the chain of scores explains the chain of alerts
-            publish = self._moved(scores, store) | evaluated.moved
+            publish = self._moved(scores, store) | evaluated.moved | due
             for i, holds in standings.items():
                 publish[i] |= table.tails.marks(int(rows[i])).published != holds.mark
         if not publish.all():
             chosen = np.flatnonzero(publish)
-            rows, known, scores, store = (
+            rows, known, scores, store, due = (
                 rows[chosen],
                 known.of(chosen),
                 scores.of(chosen),
                 take(store, chosen),
+                due[chosen],
             )
             standings = {
                 int(np.searchsorted(chosen, i)): holds for i, holds in standings.items() if publish[i]
@@ -227,6 +231,10 @@ class Pipeline:
                 table.tails.marks(int(rows[i])).published = holds.mark
             store["seq"] += 1
             store["trust_centi"], store["risk_e4"] = scores.trust_centi, scores.risk_e4
+            if due.any():
+                fresh = np.flatnonzero(due)
+                risk_e4, contractual = scores.risk_e4[fresh], known.risk.contractual[fresh]
+                checkpoints.note(store, fresh, risk_e4, contractual, today)
             put(table.rows, rows, store)
         return Written(rows, keys)
 
@@ -295,7 +303,7 @@ class Pipeline:
         return [value for _, value in effects.scores]
 
     def outcomes(self, table: CustomerTable, start: int, stop: int) -> Sums:
-        """What came of the purchase part of the risk a horizon ago, of the rows [start, stop)."""
+        """What came of published risks whose horizon is over, of the rows [start, stop)."""
         return outcomes(table, table.live(start, min(stop, table.n_rows)), self.parameters)
 
     def bands(self, table: CustomerTable, start: int, stop: int) -> dict[tuple[str, str], int]:

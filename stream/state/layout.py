@@ -27,7 +27,7 @@ __all__ = [
     "ROW",
 ]
 
-LAYOUT_VERSION = 8
+LAYOUT_VERSION = 9
 MAGIC = 0x4B5A  # "ZK" little endian: tells a row from any other bytes
 
 DEDUP_SLOTS = 12  # accepted event ids remembered per customer: the window in which a duplicate is recognised
@@ -73,6 +73,8 @@ ROW = np.dtype(
         ),  # lowest `columns.currency_number` paid in, 0 = none; sums of others: tail
         ("segment", "S16"),
         ("locale", "S8"),
+        ("checkpoint_day", "<u2", (2,)),  # a risk that was published on a day, the latest first: see
+        ("checkpoint_risk", "<u2", (2,)),  # `checkpoints.py`; 1/10,000, and one bit
         ("spare", "<u4"),  # to whole words
     ]
 )

@@ -18,7 +18,13 @@ from stream.state.alerts import State
 from stream.state.position import POSITION_KEY, Position
 from stream.state.table import CustomerTable
 from tests import calm
-from tests.oracles import Oracle, alert_differences, score_differences, table_differences
+from tests.oracles import (
+    Oracle,
+    alert_differences,
+    checkpoint_differences,
+    score_differences,
+    table_differences,
+)
 
 __all__ = ["OUTPUTS", "Topics", "Verdict", "compare", "judge", "read"]
 
@@ -102,6 +108,7 @@ def _judge_partition(
     verdict.compared["rows"] += len(table)
     _count_events(oracle, table, verdict)
     verdict.differences += table_differences(oracle, table)
+    verdict.differences += checkpoint_differences(oracle, scores, table)
     verdict.differences += _last_published(table, scores, alerts)
     verdict.differences += _position(settings, source, position)
 

@@ -14,6 +14,7 @@ from schemas.score import ScoreV1
 from stream.model.columns import currency_code
 from stream.model.override import EXCEPTIONS
 from stream.model.promises import Kind
+from stream.state.checkpoints import OF_CONTRACT
 from stream.state.purchases import amounts
 from stream.state.table import CustomerTable
 from tests.oracles.memory import CAUSES, Memory, Promise
@@ -21,7 +22,7 @@ from tests.oracles.oracle import Oracle, epoch_ms
 from tests.oracles.people import Saying
 from tests.oracles.reading import FIRST_MS
 
-__all__ = ["alert_differences", "score_differences", "table_differences"]
+__all__ = ["alert_differences", "checkpoint_differences", "score_differences", "table_differences"]
 
 KIND = {int(Kind.DELIVERY): "delivery", int(Kind.TICKET): "ticket"}
 FROM_PROMISES = ("delivery", "ticket")
@@ -119,6 +120,22 @@ def table_differences(oracle: Oracle, table: CustomerTable) -> list[str]:
             found.append(f"row {who}: missing")
         else:
             found += [f"row {who}: {what}" for what in _row_differences(oracle, who, table, row)]
+    return found
+
+
+def checkpoint_differences(oracle: Oracle, chain: Iterable[ScoreV1], table: CustomerTable) -> list[str]:
+    """What rows remember of published risks, and the chain says otherwise."""
+    found = []
+    expected = oracle.checkpoints(chain)
+    for key, row in table.index.items():
+        days, risks = (table.rows[name][row].tolist() for name in ("checkpoint_day", "checkpoint_risk"))
+        is_ = [
+            (day, risk % OF_CONTRACT, risk >= OF_CONTRACT)
+            for day, risk in zip(days, risks, strict=True)
+            if day
+        ]
+        if is_ != expected.get(key.decode(), []):
+            found.append(f"row {key!r}: checkpoints are {is_}, not {expected.get(key.decode(), [])}")
     return found
 
 

@@ -13,7 +13,7 @@ from tests.oracles.alerting import Customer, implied
 from tests.oracles.measuring import value_of
 from tests.oracles.memory import TIERS, Memory
 from tests.oracles.people import Life, Saying
-from tests.oracles.reading import END_MS, Event, Refused, SourceRecord, read
+from tests.oracles.reading import DAY_MS, END_MS, FIRST_MS, Event, Refused, SourceRecord, read
 from tests.oracles.scoring import Score, score
 
 __all__ = ["Oracle", "epoch_ms"]
@@ -128,6 +128,22 @@ class Oracle:
             "segment", (0, None)
         )[1]
         return segment
+
+    def checkpoints(self, chain: Iterable[ScoreV1]) -> dict[str, list[tuple[int, int, bool]]]:
+        """(day, risk in 1/10,000, of a contract) of each customer's two latest remembered scores.
+
+        Latest first. A published risk is remembered, and then the first one after the horizon of that.
+        """
+        found: dict[str, list[tuple[int, int, bool]]] = defaultdict(list)
+        for each in chain:
+            kept = found[each.customer_id]
+            day = (epoch_ms(each.as_of) - FIRST_MS) // DAY_MS + 1
+            if each.churn_risk is None or (kept and day <= kept[0][0] + self.parameters.churn.horizon_days):
+                continue
+            events = self.events[each.customer_id][: each.events]
+            contract = any(event.type == "subscription" for event in events)
+            found[each.customer_id] = [(day, round(each.churn_risk * 10_000), contract), *kept[:1]]
+        return found
 
     def row_facts(self, customer_id: str) -> dict[str, object]:
         """What a stored row must say, named as in the row; promises and evidence apart (`compare`)."""

@@ -21,7 +21,7 @@ from tests.strategies import DAY_MS, END_MS, Body, bodies, records, splits
 
 PIPELINE = Pipeline(parameters.load(), rules.load())
 REPLAY = Pipeline(parameters.load(), rules.load(), clock="event")
-OF_PUBLICATION = {"seq", "trust_centi", "risk_e4"}
+OF_PUBLICATION = {"seq", "trust_centi", "risk_e4", "checkpoint_day", "checkpoint_risk"}
 OF_ARRIVAL = {"dedup", "promises"}
 # Few promises; or many, none settled for so long that it may be folded.
 LATE_DAYS = 2

@@ -9,10 +9,17 @@ from msgspec.structs import replace
 from schemas.codec import decode_alert, decode_score
 from stream.alerts import rules
 from stream.model import parameters
+from stream.offline.walk import with_horizon
 from stream.pipeline import FileRecord, Pipeline
 from tests import calm
 from tests.contracts import CONTRACT
-from tests.oracles import Oracle, alert_differences, score_differences, table_differences
+from tests.oracles import (
+    Oracle,
+    alert_differences,
+    checkpoint_differences,
+    score_differences,
+    table_differences,
+)
 from tests.strategies import DAY_MS, START_MS, Body, bodies, records, splits
 
 PARAMETERS, RULES = parameters.load(), calm.RULES
@@ -28,6 +35,7 @@ usual = { frequency = -0.52, silence = 1.03, age = 0.96, amount = -0.28 }
 nbd = { r = 0.385, alpha = 12.07 }
 """
 )
+SHORT = with_horizon(PARAMETERS, 20)  # over several times in a history
 FITTED = replace(LAYERED, churn=replace(LAYERED.churn, contract=CONTRACT))
 HELD = rules.parse(
     rules.SHIPPED.read_text(encoding="utf-8").replace("due_hours", "hold_hours = 30\ndue_hours")
@@ -100,6 +108,7 @@ def run(
         score_differences(oracle, scores)
         + alert_differences(oracle, scores, alerts)
         + table_differences(oracle, table)
+        + checkpoint_differences(oracle, scores, table)
     )
 
 
@@ -109,7 +118,7 @@ def run(
     data=st.data(),
     clock=st.sampled_from(["wall", "event"]),
     law=st.sampled_from([RULES, *(replace(law, storm=calm.NO_STORM) for law in (HELD, BUSY))]),
-    model=st.sampled_from([PARAMETERS, FITTED]),
+    model=st.sampled_from([PARAMETERS, SHORT, FITTED]),
     sweeps=st.booleans(),
 )
 @settings(max_examples=200)

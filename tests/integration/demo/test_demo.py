@@ -26,7 +26,7 @@ from tests.integration.demo.conftest import Home, last_line
 from tests.integration.notify.alertmanager import find
 
 LIVE_NAMES = {state.name for state in LIVE}
-PUBLISHED = ("seq", "trust_centi", "risk_e4")
+PUBLISHED = ("seq", "trust_centi", "risk_e4", "checkpoint_day", "checkpoint_risk")
 """Of a row: what depends on when it was published, and so on where transactions were cut."""
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from schemas.codec import decode_score
 from stream.config import Settings
 from stream.engine.feed import open_feed
 from stream.engine.reader import read_topic
+from stream.model import parameters
 from tests.integration.engine.process import REAL, WorkerProcess
 
 NOW = datetime.now(UTC)
@@ -137,23 +139,33 @@ async def test_a_backlog_breaks_no_promise_that_is_kept_further_on_in_it(
     assert await read_topic(settings, "alert-log") == []
 
 
-async def test_what_came_of_the_risk_a_horizon_ago_is_a_metric(settings: Settings, log: Path) -> None:
-    """Buyers of last year: half of them came back within the horizon, and one buyer is of today."""
-    old, back = (NOW - timedelta(days=days) for days in (400, 60))
+async def test_what_came_of_the_published_risk_is_a_metric(settings: Settings, log: Path) -> None:
+    """Buyers of three days ago were scored then; half of them bought again within the horizon of two days."""
+    shipped = parameters.SHIPPED.read_text(encoding="utf-8")
+    model = log.parent / "parameters.toml"
+    model.write_text(shipped.replace("horizon_days = 182", "horizon_days = 2"), encoding="utf-8")
+    old, back = (NOW - timedelta(days=days) for days in (3, 2))
     async with open_feed(settings) as feed:
         for number in range(40):
-            key = b"c%d" % number
-            await feed.send(key, purchase(key.decode(), 2 * number, occurred_at=old.isoformat()))
-            if number % 2:
-                await feed.send(key, purchase(key.decode(), 2 * number + 1, occurred_at=back.isoformat()))
-        for number in range(40):  # so that every partition's clock is of today
-            await feed.send(b"new%d" % number, purchase(f"new{number}", 100 + number))
-    with WorkerProcess(settings, log, REAL) as worker:
-        await asyncio.to_thread(worker.wait_metric, "kizuna_calibration_customers", 40, 150)
-        assert worker.metric("kizuna_calibration_customers") == 40
-        assert worker.metric("kizuna_calibration_left") == 20
-        assert 0 < worker.metric("kizuna_calibration_foretold") < 40
-        assert await asyncio.to_thread(worker.stop) == 0
+            key, written_ms = b"c%d" % number, int(old.timestamp() * 1000)
+            value = purchase(key.decode(), 2 * number, occurred_at=old.isoformat())
+            await feed.send(key, value, timestamp_ms=written_ms)
+        await feed.flush()
+        with WorkerProcess(settings, log, REAL, KIZUNA_PARAMETERS=str(model)) as worker:
+            await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", 40)
+            for number in range(1, 40, 2):
+                value = purchase(f"c{number}", 2 * number + 1, occurred_at=back.isoformat())
+                await feed.send(b"c%d" % number, value)
+            for number in range(40):  # so that every partition's clock is of today
+                await feed.send(b"new%d" % number, purchase(f"new{number}", 100 + number))
+            await feed.flush()
+            await asyncio.to_thread(worker.wait_metric, "kizuna_calibration_customers", 40, 150)
+            assert worker.metric("kizuna_calibration_customers") == 40
+            assert worker.metric("kizuna_calibration_left") == 20
+            scores = map(decode_score, [each.value for each in await read_topic(settings, "scores")])
+            published = sum(each.churn_risk or 0.0 for each in scores if each.as_of < back)
+            assert worker.metric("kizuna_calibration_foretold") == pytest.approx(published)
+            assert await asyncio.to_thread(worker.stop) == 0
 
 
 async def test_a_real_prometheus_scrapes_the_worker(settings: Settings, log: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stream.model.drift import BINS, GAP, Sums, judge
+from stream.model.drift import BINS, GAP, Sums
 
 Cases = st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), max_size=60)
 Floats = NDArray[np.float64]
@@ -83,23 +83,3 @@ def test_a_gap_of_few_outcomes_is_chance() -> None:
     sums = Sums.of(np.full(8, 0.75), np.array([True] * 4 + [False] * 4))
     assert sums.gap == pytest.approx(0.25)
     assert not sums.drifted
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 50), st.lists(st.integers(1, 90), max_size=4)), min_size=1, max_size=20
-    ),
-    st.integers(1, 40),
-    st.integers(1, 100),
-)
-def test_a_checkpoint_is_judged_when_its_horizon_has_passed(
-    customers: list[tuple[int, list[int]]], horizon: int, today: int
-) -> None:
-    """Day by day: due once the horizon's last day is over; left if no purchase was on any of its days."""
-    taken = np.array([day for day, _ in customers], np.int64)
-    purchases = np.array([(days + [0] * 4)[:4] for _, days in customers], np.int64)
-    found = judge(taken, purchases, today, horizon)
-    for i, (day, days) in enumerate(customers):
-        due = day > 0 and day + horizon <= today
-        assert found.due[i] == due
-        assert found.left[i] == (due and not any(each in days for each in range(day + 1, day + horizon + 1)))

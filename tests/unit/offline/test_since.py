@@ -25,7 +25,8 @@ from tests.strategies import DAY_MS, END_MS, START_MS, Body, bodies, history, is
 
 PIPELINE = Pipeline(parameters.load(), rules.load())
 EVENT = Pipeline(parameters.load(), rules.load(), clock="event")
-OF_PUBLICATION = ("seq", "trust_centi", "risk_e4")  # depend on when somebody was scored, not on what is known
+OF_PUBLICATION = ("seq", "trust_centi", "risk_e4", "checkpoint_day", "checkpoint_risk")
+"""What depends on when somebody was scored, not on what is known."""
 KEY = b"c0"
 
 
