@@ -99,6 +99,7 @@ async def steady(
     partitions: int,
     extra: dict[str, str],
     prepare: Callable[[Settings], Awaitable[None]] | None = None,
+    pause_s: float = 0.0,
 ) -> dict[str, Any]:
     """Measure one contestant at one rate, from a job that is warm and has no backlog.
 
@@ -110,6 +111,7 @@ async def steady(
         partitions: of every topic.
         extra: variables for the contestant.
         prepare: called with the run's settings once its topics are there, before the job starts.
+        pause_s: between the first answer and the load.
     """
     settings = await asyncio.to_thread(fresh, at, f"bench-{contestant.name}-steady-{rate}", partitions)
     try:
@@ -130,6 +132,7 @@ async def steady(
                 try:
                     events = backlog.events()
                     await _first_answer(feed, events, answers, job)
+                    await asyncio.sleep(pause_s)
                     await _drive(feed, events, answers, job, rate, WARM_S, measured=False, alerts=alerts)
                     before = _Cost.now(job, at)
                     n_sent = await _drive(

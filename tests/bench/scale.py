@@ -60,7 +60,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--active", type=int, default=20_000, help="customers of the narrow traffic of `rate`"
     )
     parser.add_argument("--load", type=_numbers, default=[1_000], help="events per second of `sweep`")
-    parser.add_argument("--interval", type=int, default=15, help="sweep interval of `sweep`, s (default 15)")
+    parser.add_argument("--interval", type=int, default=60, help="sweep interval of `sweep`, s (default 60)")
     parser.add_argument("--minutes", type=float, default=10, help="of `overload` (default 10)")
     parser.add_argument("--rounds", type=int, default=1, help="of `restore`, `rate` and `sweep` (default 1)")
     return parser.parse_args(arguments)
