@@ -13,7 +13,7 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 
 from stream.errors import DataError
 
-__all__ = ["FetchedRecords", "SourceRecord"]
+__all__ = ["FetchedRecords", "SourceRecord", "unpack_by_batches"]
 
 
 class SourceRecord(msgspec.Struct, gc=False):
@@ -28,10 +28,20 @@ class SourceRecord(msgspec.Struct, gc=False):
     headers: list[tuple[str, bytes | None]]
 
 
+def unpack_by_batches(records: PartitionRecords) -> None:
+    """Make aiokafka's unread records ours.
+
+    Its iterator goes: unread as it stays, it and the records would hold each other, and with them the fetched
+    bytes, until the garbage collector comes, which is seldom (`bootstrap.py`) and counts objects, not bytes.
+    """
+    records.__class__ = FetchedRecords
+    records._records_iterator = None
+
+
 class FetchedRecords(PartitionRecords):
     """What one fetch brought of one partition. Read it to its end at once: the position is only right there.
 
-    Not constructed: `thread.FairFetcher` turns aiokafka's objects into these.
+    Not constructed: `unpack_by_batches` turns aiokafka's objects into these.
     """
 
     next_fetch_offset: int

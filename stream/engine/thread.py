@@ -9,7 +9,7 @@ from aiokafka.conn import CloseReason
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from faust.transport.drivers import aiokafka as driver
 
-from stream.engine.fetched import FetchedRecords
+from stream.engine.fetched import unpack_by_batches
 
 __all__ = ["BatchConsumerThread", "FairFetcher"]
 
@@ -39,7 +39,7 @@ class FairFetcher(Fetcher):
         for result in self._records.values():
             records = getattr(result, "_partition_records", None)  # an error has none
             if type(records) is PartitionRecords:
-                records.__class__ = FetchedRecords
+                unpack_by_batches(records)
         return needs_wakeup
 
     async def fetched_records(
