@@ -1,4 +1,4 @@
-"""What was freed goes back to the system: or a worker under load seems to grow for as long as the load lasts.
+"""What was freed goes back to the system: or a worker keeps for good what its largest steps have needed.
 
 A step makes and drops tens of thousands of keys and values, and keeps a few new tails of rows among them. Of
 what is free between things in use, the C library gives back only the end of the heap. Asked to, it gives
