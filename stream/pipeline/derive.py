@@ -91,7 +91,7 @@ def derive(table: CustomerTable, rows: Ints, now_ms: int, parameters: Parameters
     scores = score(known, now_ms, parameters)
     p_active = model.active(known.risk, now_ms, parameters)
     value, no_value = worth(table, rows, known.risk, now_ms, parameters)
-    memory = remembered(table.rows, table.tails, rows)
+    memory = remembered(store["feedback"], table.tails, rows)
     window_ms = parameters.derived.rolling_days * MS_PER_DAY
     recent = (memory.time_ms > now_ms - window_ms) & (memory.time_ms <= now_ms)
     owner, code, when = memory.owner[recent], memory.code[recent], memory.time_ms[recent]

@@ -18,7 +18,7 @@ from stream.model.feedback import KEPT_DAYS
 from stream.state.layout import FEEDBACK_SLOTS
 from stream.state.tail import Tails
 
-__all__ = ["MAX_FEEDBACK", "UNIT_S", "Remembered", "add", "newest_ms", "remembered"]
+__all__ = ["MAX_FEEDBACK", "UNIT_S", "Remembered", "add", "heard_since", "remembered"]
 
 CODE_BITS = 6
 UNIT_S = 1 << CODE_BITS
@@ -92,9 +92,8 @@ class Remembered(NamedTuple):
     since_ms: Ints
 
 
-def remembered(store: NDArray[np.void], tails: Tails, rows: Ints) -> Remembered:
-    """What is remembered of some rows, distinct; `store` is the whole row array."""
-    slots = store["feedback"][rows]
+def remembered(slots: NDArray[np.uint32], tails: Tails, rows: Ints) -> Remembered:
+    """What is remembered of some rows, distinct; `slots` is their `feedback`, (n, FEEDBACK_SLOTS)."""
     owner, place = np.nonzero(slots)
     entries, owners = [slots[owner, place]], [owner]
     newest = slots[:, 0] >> CODE_BITS
@@ -115,9 +114,12 @@ def remembered(store: NDArray[np.void], tails: Tails, rows: Ints) -> Remembered:
     )
 
 
-def newest_ms(store: NDArray[np.void]) -> Ints:
-    """When the latest feedback of some rows was, epoch ms, at most 64 s early; before 1990 if none was."""
-    return _to_ms(store["feedback"][:, 0] >> CODE_BITS)
+def heard_since(store: NDArray[np.void], time_ms: int) -> NDArray[np.bool_]:
+    """Whether the latest feedback of some rows is later than a time; its own is up to 64 s early."""
+    first_later = (time_ms - EPOCH_1990_MS + 1000) // (UNIT_S * 1000) + 1
+    # In the entry's own units: this is asked of everybody, and a conversion would cost more than the reading.
+    later: NDArray[np.bool_] = store["feedback"][:, 0] >= first_later << CODE_BITS
+    return later
 
 
 def _to_ms(units: NDArray[np.uint32] | Ints) -> Ints:

@@ -6,6 +6,8 @@ at once. Late records change the past they belong to. A promise that had to make
 `SETTLED_S` when a fifth one came) has lost its time, and counts as known.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ from stream.model.feedback import terms
 from stream.model.parameters import Parameters
 from stream.model.trust import LastHeard, trust
 from stream.state import promises
-from stream.state.feedback import newest_ms, remembered
+from stream.state.feedback import heard_since, remembered
 from stream.state.layout import take
 from stream.state.table import CustomerTable
 
@@ -49,11 +51,10 @@ def trust_then(table: CustomerTable, rows: Ints, now_ms: int, days: int, paramet
     then_ms = now_ms - days * MS_PER_DAY
     store, k = take(table.rows, rows), len(CAUSES)
     sums = [np.zeros((len(rows), k + len(DERIVED_CAUSES))) for _ in range(2)]
-    memory = remembered(table.rows, table.tails, rows)
-    later = memory.time_ms > then_ms
-    owner, code, when = memory.owner[later], memory.code[later], memory.time_ms[later]
-    each, half_lives = terms(parameters.statistics), cause_half_lives_ms(parameters.statistics)
-    cause = each.cause[code]
+    later, half_lives = (
+        _later(table, rows, store["feedback"], then_ms, parameters),
+        cause_half_lives_ms(parameters.statistics),
+    )
     promised = promises.evidence_of(table.rows, table.tails, rows, then_ms, parameters, past=True)
     first_ms, last_ms = (
         (store[name].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS for name in ("first_s", "last_s")
@@ -62,15 +63,15 @@ def trust_then(table: CustomerTable, rows: Ints, now_ms: int, days: int, paramet
     heard_ms = np.where((last_ms <= then_ms) & (store["last_s"] > 0), last_ms, then_ms)
     decay, heard_decay = shrink(then_ms, half_lives), shrink_each(heard_ms, parameters.statistics)
     heard = LastHeard((then_ms - heard_ms).astype(np.float64), *(np.zeros_like(side) for side in sums))
-    for side, (weight, kept) in enumerate(((each.good, promised.positive), (each.bad, promised.negative))):
+    for side, (term, kept) in enumerate(((later.good, promised.positive), (later.bad, promised.negative))):
         stored = store["evidence"][:, :, side].copy()
-        np.subtract.at(stored, (owner, cause), growth(weight[code], when, half_lives[cause]))
+        np.subtract.at(stored, (later.owner, later.cause), term)
         stored[:, promises.PROMISE_COLUMNS] += kept
         np.maximum(stored, 0.0, out=stored)  # entries are up to 64 s early
         sums[side][:, :k], heard[1 + side][:, :k] = stored * decay, stored * heard_decay
     sums[1][:, k:] = heard.negative[:, k:] = promised.overdue
     found = trust(sums[0], sums[1], parameters.trust, heard).trust
-    unknown = (first_ms > then_ms) | (last_ms > now_ms + MS_PER_DAY) | (memory.since_ms > then_ms)
+    unknown = (first_ms > then_ms) | (last_ms > now_ms + MS_PER_DAY) | later.unknown
     return np.where(unknown, np.nan, found)
 
 
@@ -85,9 +86,9 @@ def most_then(
 ) -> Floats:
     """No less than `trust_then`, at a fraction of its cost; 0 where nobody had heard of the customer; (n,).
 
-    As if all evidence for us had been there already, and all against us that is not known to have been. Sums
-    only grow, but for a ticket that was opened again: then nothing is ruled out, nor where promises lie in
-    the tail. Without feedback since then what is stored against us was there.
+    As if all evidence for us had been there already, and nothing against us but what feedback since then did
+    not bring. Sums only grow, but for a ticket that was opened again: then nothing is ruled out, nor where
+    promises lie in the tail.
 
     Args:
         table: the state.
@@ -102,16 +103,52 @@ def most_then(
     then_ms, half_lives = now_ms - days * MS_PER_DAY, cause_half_lives_ms(parameters.statistics)
     weights = np.array([getattr(parameters.trust.dimension_weight, DIMENSION_OF[cause]) for cause in CAUSES])
     good = positive[:, : len(CAUSES)] @ (weights * np.exp2(days * MS_PER_DAY / half_lives))
-    bad = store["evidence"][:, :, 1] @ (
-        weights * parameters.trust.negative_weight * shrink(then_ms, half_lives)
-    )
-    bad[newest_ms(store) > then_ms] = 0.0
+    against = weights * parameters.trust.negative_weight * shrink(then_ms, half_lives)
+    # Both sides of each row as they lie, with noughts for ours: a copy of every second column costs more.
+    sides = np.zeros(2 * len(CAUSES))
+    sides[1::2] = against
+    bad = store["evidence"].reshape(len(store), len(sides)) @ sides
+    heard = np.flatnonzero(heard_since(store, then_ms))
+    later = _later(table, rows[heard], store["feedback"][heard], then_ms, parameters)
+    owner = heard[later.owner]
+    np.subtract.at(good, owner, later.good * (weights * shrink(then_ms, half_lives))[later.cause])
+    np.subtract.at(bad, owner, later.bad * against[later.cause])
+    bad[heard[later.unknown]] = 0.0
     most = 100.0 * (good + base * prior) / (good + bad + prior)
-    open_to_doubt = (store["promises"]["reopened"] > 0).any(axis=1)
+    most[np.nonzero(store["promises"]["reopened"] > 0)[0]] = 100.0
     if table.tails:
         tails = map(table.tails.get, rows.tolist())
         spilled = (tail is not None and bool(tail.places) for tail in tails)
-        open_to_doubt |= np.fromiter(spilled, np.bool_, len(rows))
-    most[open_to_doubt] = 100.0
+        most[np.fromiter(spilled, np.bool_, len(rows))] = 100.0
     most[(store["first_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS > then_ms] = 0.0
     return most
+
+
+class _Later(NamedTuple):
+    """Feedback of n customers after a time, m of them, as the terms that it added to the stored sums.
+
+    Attributes:
+        owner: (m,) index of the customer.
+        cause: (m,) index into `CAUSES`.
+        good, bad: (m,) in landmark units.
+        unknown: (n,) whether more came than is remembered.
+    """
+
+    owner: Ints
+    cause: Ints
+    good: Floats
+    bad: Floats
+    unknown: NDArray[np.bool_]
+
+
+def _later(
+    table: CustomerTable, rows: Ints, slots: NDArray[np.uint32], then_ms: int, parameters: Parameters
+) -> _Later:
+    memory = remembered(slots, table.tails, rows)
+    later = memory.time_ms > then_ms
+    code, when = memory.code[later], memory.time_ms[later]
+    each = terms(parameters.statistics)
+    cause = each.cause[code]
+    half_lives = cause_half_lives_ms(parameters.statistics)[cause]
+    good, bad = (growth(weight[code], when, half_lives) for weight in (each.good, each.bad))
+    return _Later(memory.owner[later], cause, good, bad, memory.since_ms > then_ms)

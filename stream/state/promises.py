@@ -249,6 +249,8 @@ def ledgers(store: NDArray[np.void], tails: Tails, rows: Ints) -> tuple[Ints, ND
     slots = take_promises(store, rows)
     owner, place = np.nonzero(slots["ref"])
     spilled = np.flatnonzero(_spilled(tails, rows))
+    if not len(spilled):
+        return owner, slots[owner, place]  # NumPy joins structured records field by field, slowly
     further, size = tails.promises(rows[spilled].tolist())
     return np.concatenate([owner, np.repeat(spilled, size)]), np.concatenate([slots[owner, place], further])
 

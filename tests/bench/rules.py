@@ -126,6 +126,8 @@ def invented(n: int) -> CustomerTable:
     _promise(store, rows, chance)
     when = seconds(NOW_MS - chance.integers(0, 90, n) * MS_PER_DAY) & ~np.uint32(63)
     store["feedback"][:, 0] = np.where(chance.random(n) < 0.3, when | np.uint32(CODE["review 5"]), 0)
+    happened = [store["promises"][name].max(axis=1) for name in ("opened", "closed")]
+    store["last_s"] = np.maximum.reduce([store["last_s"], when, *happened])
     return table
 
 

@@ -39,7 +39,7 @@ def stored(entries: Entries, cuts: list[int], rows: int = 3) -> tuple[list[list[
         row, time, code = np.array(entries[start:stop], np.int64).reshape(-1, 3).T
         if len(row):
             add(store, tails, row, time.astype(np.uint32), code)
-    memory = remembered(store, tails, np.arange(rows))
+    memory = remembered(store["feedback"], tails, np.arange(rows))
     unit = (memory.time_ms - 631_152_000_000 + 1000) // 1000 // UNIT_S
     lists = [
         list(zip(unit[memory.owner == i].tolist(), memory.code[memory.owner == i].tolist(), strict=True))
@@ -76,6 +76,6 @@ def test_what_was_dropped_is_known_to_be_missing() -> None:
     store, tails = np.zeros(1, ROW), Tails()
     time = START_S + np.arange(600) * UNIT_S
     add(store, tails, np.zeros(600, np.int64), time.astype(np.uint32), np.ones(600, np.int64))
-    memory = remembered(store, tails, np.zeros(1, np.int64))
+    memory = remembered(store["feedback"][:1], tails, np.zeros(1, np.int64))
     assert len(memory.time_ms) == FEEDBACK_SLOTS + MAX_FEEDBACK
     assert memory.since_ms[0] == memory.time_ms.min()

@@ -116,6 +116,17 @@ def test_bound_is_close_where_nothing_came_since() -> None:
     assert most(table, 36) == 0.0
 
 
+def test_bound_is_close_where_feedback_came_since() -> None:
+    """What came since is taken out again; where it is more than is remembered, blame counts for none."""
+    old = [survey(i, START_MS, score) for i, score in enumerate((10, 9, 2, 1))]
+    late = [survey(4 + i, NOW_MS - DAY_MS, score) for i, score in enumerate((0, 0, 10))]
+    table = table_of([*old, *late])
+    then = trust_then(table, np.array([0]), NOW_MS, 20, PIPELINE.parameters)
+    assert most(table, 20) == pytest.approx(then, abs=1e-6)
+    crowd = [survey(9 + i, NOW_MS - DAY_MS + i * 1000) for i in range(300)]
+    assert most(table_of([*old, *crowd]), 20) > then
+
+
 def test_ticket_opened_again_was_solved_once() -> None:
     """Its solution counted then and does not count now, so that the bound must not be of today's evidence."""
     steps = (("opened", 0), ("resolved", 1), ("reopened", 3 * 24))
