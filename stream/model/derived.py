@@ -71,13 +71,12 @@ def most_value(facts: RiskFacts, now_ms: int, parameters: Parameters) -> Floats:
 
     Of an active customer the rate is Gamma(r + x, alpha + T), and dropping out only takes purchases off.
     """
-    found = np.zeros(len(facts.purchase_days))
-    known = (facts.purchase_days > 0) & ~facts.contractual
-    x, _t_x, age = _history(facts, known, now_ms)
+    # Computed of everybody, known or not: to pick out those who are known costs more than the arithmetic.
+    x, _t_x, age = _history(facts, slice(None), now_ms)
     horizon, m = parameters.derived.value_horizon_days / WEEK, parameters.churn.mbg
-    worth = _worth(facts.amount_e4[known], facts.purchase_days[known], parameters)
-    found[known] = worth * ((m.r + x) / (m.alpha + age) * horizon)
-    return found
+    worth = _worth(facts.amount_e4, np.maximum(facts.purchase_days, 1), parameters)
+    known = (facts.purchase_days > 0) & ~facts.contractual
+    return np.where(known, worth * ((m.r + x) / (m.alpha + age) * horizon), 0.0)
 
 
 def _worth(amount_e4: Ints, days: Ints, parameters: Parameters) -> Floats:
@@ -111,7 +110,9 @@ def _runs(starts: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     return np.repeat(first, size), np.repeat(size, size)
 
 
-def _history(facts: RiskFacts, chosen: NDArray[np.bool_], now_ms: int) -> tuple[Floats, Floats, Floats]:
+def _history(
+    facts: RiskFacts, chosen: NDArray[np.bool_] | slice, now_ms: int
+) -> tuple[Floats, Floats, Floats]:
     """(x, t_x, T) in weeks."""
     first, last = facts.first_day[chosen], facts.last_day[chosen]
     age = np.maximum(days_since_1990(now_ms) - first, last - first)

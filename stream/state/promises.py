@@ -259,9 +259,12 @@ def most_late_s(
     store: NDArray[np.void], tails: Tails, rows: Ints, now_ms: int, parameters: Parameters
 ) -> Floats:
     """For how many seconds the most overdue open promise of each of n rows is late; 0 if none is."""
-    owner, promises = ledgers(store, tails, rows)
-    found = np.zeros(len(rows))
-    np.maximum.at(found, owner, model.late_seconds(promises, now_ms, parameters))
+    found: Floats = model.late_seconds(take_promises(store, rows), now_ms, parameters).max(axis=1)
+    spilled = np.flatnonzero(_spilled(tails, rows))
+    if len(spilled):
+        further, size = tails.promises(rows[spilled].tolist())
+        late = model.late_seconds(further, now_ms, parameters)
+        np.maximum.at(found, np.repeat(spilled, size), late)
     return found
 
 
