@@ -8,6 +8,7 @@ measured alone too, with how many customers they had to be computed for.
 """
 
 import argparse
+import statistics
 import sys
 import time
 
@@ -55,6 +56,7 @@ def main() -> int:
     table = invented(options.rows)
     rules = parse('segments = ["a", "b"]\n' + "".join(RULE.format(*each) for each in TEN.items()))
     alone = {rule.id: Rules(rule=(rule,)) for rule in rules.rule}
+    totals = []
     for _ in range(options.rounds):
         cpu, computed = _measure(table, rules, alone, options.slice)
         for name, n in computed.items():
@@ -62,11 +64,13 @@ def main() -> int:
         others = cpu["values and scopes"] - sum(cpu[name] for name in computed)
         print(f"the other kinds: {others:.3f} s CPU")
         total = cpu["values and scopes"] + cpu["conditions"]
+        totals.append(total)
         print(
             f"10 rules: {total:.3f} s CPU for {options.rows:,} rows "
             f"(values and scopes {cpu['values and scopes']:.3f}, conditions {cpu['conditions']:.3f})",
             flush=True,
         )
+    print(f"median {statistics.median(totals):.3f} s, {min(totals):.3f} to {max(totals):.3f}")
     return 0
 
 
