@@ -24,7 +24,7 @@ from stream.notify.projection import Projection, Timing
 from stream.notify.reference import reference_key
 from stream.notify.shape import Shape
 from stream.notify.signature import Signer, read_secrets
-from stream.notify.sink import Sink
+from stream.notify.sink import SHOWN, Sink
 from stream.notify.webhook import Webhook
 from stream.texts.languages import LANGUAGES
 
@@ -125,11 +125,13 @@ def assemble(
     projections = []
     for text in settings.alertmanager_urls:
         url = checked_url(text, "alertmanager_urls")
-        name = f"alertmanager {shown(url)}"
+        name = SHOWN + shown(url)
         counted = _counted(counts, name)
         server = Alertmanager(session, str(url))
         projections.append(
-            Projection(name, server, book, shape, timing, clock=clock, chance=chance, counted=counted)
+            Projection(
+                name, server, book, shape, journal, timing, clock=clock, chance=chance, counted=counted
+            )
         )
     limit_s = settings.stop_limit_s / 2
     return Notifier(feed, book, projections, dispatchers, journal, counts, clock=clock, stop_limit_s=limit_s)

@@ -12,8 +12,9 @@ import pytest
 from schemas.alert import Snoozed
 from stream.config import Settings
 from stream.engine.feed import open_feed
+from stream.engine.reader import read_topic
 from tests.alerts import alert, at
-from tests.integration.notify.alertmanager import AlertmanagerProcess
+from tests.integration.notify.alertmanager import AlertmanagerProcess, Front
 from tests.integration.notify.process import notifier, publish, until
 
 LABELS = {"alertname", "severity", "rule", "tier", "team", "customer_ref"}
@@ -105,6 +106,29 @@ async def test_nothing_is_lost_while_the_server_is_away(
         assert len(now - known) == 1
         await asyncio.to_thread(until, lambda: process.metric(failing) == 0)
         assert process.metric('kizuna_notifications_total{outcome="retry"') >= 2
+
+
+async def test_an_alert_that_is_refused_holds_up_no_other(
+    settings: Settings, log: Path, server: AlertmanagerProcess
+) -> None:
+    """A proxy takes no long bodies, and one alert never: the others arrive, that one is a letter."""
+    alerts = [alert(f"c-{number}", opened_at=at(60)) for number in range(100)]
+    await publish(settings, [*alerts, alert("bad", owner="refuse-me", opened_at=at(60))])
+    with (
+        Front(server.url, 20_000, b"refuse-me") as front,
+        notifier(settings, log, alertmanager_urls=[front.url], **SOON) as process,
+    ):
+        await asyncio.to_thread(until, lambda: len(server.alerts()) == 100)
+        await asyncio.to_thread(process.wait_metric, 'kizuna_notifications_total{outcome="refused"', 1)
+        await asyncio.sleep(3)  # longer than what is not shown again would live
+        assert len(server.alerts()) == 100
+        assert process.metric('kizuna_notify_failures{sink="alertmanager') == 0
+        assert await asyncio.to_thread(process.stop) == 0
+    (letter,) = await read_topic(settings, "notify-dead-letters")
+    said = {name: value.decode() for name, value in letter.headers}
+    assert (said["kizuna.sink"], said["kizuna.cause"]) == (f"alertmanager {front.url}", "refused")
+    assert said["kizuna.detail"].startswith("POST alerts: 400")
+    assert letter.key == b"bad|trust_low"
 
 
 async def test_a_snooze_is_one_silence_that_survives_restarts_and_ends_early(
