@@ -21,7 +21,7 @@ from stream.notify.ports import Feed, Journal
 from stream.notify.post import checked_url, shown
 from stream.notify.process import Notifier
 from stream.notify.projection import Projection, Timing
-from stream.notify.reference import reference_key
+from stream.notify.reference import installation, reference_key
 from stream.notify.shape import Shape
 from stream.notify.signature import Signer, read_secrets
 from stream.notify.sink import SHOWN, Sink
@@ -40,10 +40,12 @@ def make_shape(settings: Settings) -> Shape:
     Raises:
         ConfigError: rules or the key cannot be used.
     """
+    key = reference_key(settings.customer_ref_key, settings.data_dir)
     return Shape(
         rules.load(settings.rules),
-        reference_key(settings.customer_ref_key, settings.data_dir),
+        key,
         LANGUAGES[settings.notify_language],
+        installation=installation(key, settings.topic_prefix),
         with_id=settings.notify_customer_id,
     )
 

@@ -200,7 +200,7 @@ class Projection:
             for alert in self._book.alerts()
             if alert.snooze is not None  # also while it recovers
         ]
-        return plan(snoozed, await self._server.silences(), self._clock())
+        return plan(snoozed, await self._server.silences(), self._shape.installation, self._clock())
 
 
 def _identity(entry: Entry) -> frozenset[tuple[str, str]]:

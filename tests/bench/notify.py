@@ -58,7 +58,7 @@ def main() -> int:
 
 
 async def _measure(process: AlertmanagerProcess, n_alerts: int, rounds: int) -> list[float]:
-    shape = Shape(rules.load(), KEY, ENGLISH, with_id=False)
+    shape = Shape(rules.load(), KEY, ENGLISH, installation="0a1b2c3d", with_id=False)
     book = make_book(shape, 300.0)
     _timed(f"texts of {n_alerts:,} alerts", lambda: _fill(book, n_alerts))
     seconds = []

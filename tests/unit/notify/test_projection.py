@@ -139,7 +139,7 @@ async def shown(
 
 def parts() -> tuple[Book, Shape, Clock]:
     """An empty book that is live, with the shipped rules."""
-    shape = Shape(rules.load(None), b"k" * 32, ENGLISH, with_id=False)
+    shape = Shape(rules.load(None), b"k" * 32, ENGLISH, installation="0a1b2c3d", with_id=False)
     book = Book(shape.labels, shape.annotations, 300_000)
     book.live = True
     return book, shape, Clock()
