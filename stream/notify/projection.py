@@ -109,13 +109,15 @@ class Projection:
             return self._timing.look_s
         try:
             look = all_due or self._book.snoozes > self._has
-            silences = await self._silences() if look else Plan()
+            silences, blind = await self._silences() if look else (Plan(), None)
+            if blind is not None:  # whose silence may be missing is not shown: some routes wait for nobody
+                entries = [each for each in entries if each.ends_ms is not None or each.alert.snooze is None]
             # Before its alert is shown, and after it is over: some routes wait for nobody.
             refused = await _each(self._server.make_silence, silences.make)
             await self._show(entries)
             refused = await _each(self._server.expire_silence, silences.expire) or refused
-            if refused is not None:
-                raise refused
+            if (answer := blind or refused) is not None:
+                raise answer
         except Away as error:
             return self._failed(error, len(entries))
         if self.failures:
@@ -194,13 +196,18 @@ class Projection:
             await self._journal.write(DEAD_LETTERS, [row])
         self._refused[identity] = entry.version
 
-    async def _silences(self) -> Plan:
+    async def _silences(self) -> tuple[Plan, Refused | None]:
+        """What is to be done about silences; nothing, if the server refuses to tell of them."""
         snoozed = [
             (alert, self._shape.reference(alert))
             for alert in self._book.alerts()
             if alert.snooze is not None  # also while it recovers
         ]
-        return plan(snoozed, await self._server.silences(), self._shape.installation, self._clock())
+        try:
+            there = await self._server.silences()
+        except Refused as error:
+            return Plan(), error
+        return plan(snoozed, there, self._shape.installation, self._clock()), None
 
 
 def _identity(entry: Entry) -> frozenset[tuple[str, str]]:

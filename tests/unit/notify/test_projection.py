@@ -34,6 +34,7 @@ class Server:
         refuses: silences of this author.
         bad: a request with an alert of one of these owners, 400.
         most: more alerts in a request are too many, 413.
+        blind: it tells nobody of its silences, as where only alerts may be posted.
         down: what it answers to whatever comes; 0 takes it.
     """
 
@@ -43,6 +44,7 @@ class Server:
     bad: frozenset[str] = frozenset()
     most: int = 1_000
     down: int = 0
+    blind: bool = False
     done: list[str] = field(default_factory=list)
 
     async def take(self, request: web.Request) -> web.Response:
@@ -67,6 +69,8 @@ class Server:
         return web.json_response({"silenceID": name})
 
     async def list(self, _: web.Request) -> web.Response:
+        if self.blind:
+            return web.Response(status=403)
         return web.json_response(list(self.silences.values()))
 
     async def expire(self, request: web.Request) -> web.Response:
@@ -192,6 +196,20 @@ async def test_a_silence_that_is_refused_holds_up_no_other() -> None:
         await projection.turn()
         assert sorted(each["createdBy"] for each in server.silences.values()) == ["a", "b"]
         assert projection.failures == 0
+
+
+async def test_silences_that_cannot_be_read_hold_up_no_alert_but_those_that_are_snoozed() -> None:
+    """Whose silence may be missing waits, so that nobody is called; the failure is told."""
+    book, shape, clock = parts()
+    book.take(0, alert("a", owner="a"), clock())
+    book.take(0, alert("b", owner="b", state="snoozed", transition="snoozed", snooze=LATER), clock())
+    async with shown(book, shape, clock) as (server, projection):
+        server.blind = True
+        await projection.turn()
+        assert (taken(server), projection.failures) == (["a"], 1)
+        server.blind = False
+        await projection.turn()
+        assert (taken(server), projection.failures, len(server.silences)) == (["a", "b"], 0, 1)
 
 
 async def test_a_clock_that_is_put_back_lets_nothing_time_out() -> None:
