@@ -102,7 +102,8 @@ class AlertV1(Struct, frozen=True, gc=False):
 
     `subject` is `data` for the one alert that says that too many customers cross at once: then `customer_id`
     names the partition, the scores are null, and `dedup_key` begins with a control character, as no
-    customer does. An alert of a rule in `shadow` mode is published like any other, and nobody is told.
+    customer does. An alert of a rule in `shadow` mode is published like any other, and nobody is told;
+    one that people were told of is `live` to its end, which is at once if its rule goes on trial.
 
     `value` is what the rule looks at (`kind`), in the unit of its thresholds; `previous_value` the same as
     published before, null where that is not kept. `trend` is in points of trust per day over the last week.

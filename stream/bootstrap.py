@@ -233,12 +233,15 @@ async def preview_notify(settings: Settings) -> list[Preview]:
     return await preview(settings, Follower(settings, (LEDGER, ALERTS)), now_ms())
 
 
-def resend_notify(settings: Settings, say: Callable[[Resent], None], *, dry_run: bool) -> Account:
+def resend_notify(
+    settings: Settings, say: Callable[[Resent], None], *, sink: str | None, dry_run: bool
+) -> Account:
     """Send the dead letters of `run_notify` again, those that still say what is so.
 
     Args:
         settings: of the running notify.
         say: told of each.
+        sink: only this one's, by its name; None for all.
         dry_run: send nothing.
 
     Raises:
@@ -246,10 +249,12 @@ def resend_notify(settings: Settings, say: Callable[[Resent], None], *, dry_run:
     """
     configure_logging(settings)
     _check_topics(settings, NOTIFY)
-    return asyncio.run(_resend(settings, say, dry_run=dry_run))
+    return asyncio.run(_resend(settings, say, sink, dry_run=dry_run))
 
 
-async def _resend(settings: Settings, say: Callable[[Resent], None], *, dry_run: bool) -> Account:
+async def _resend(
+    settings: Settings, say: Callable[[Resent], None], sink: str | None, *, dry_run: bool
+) -> Account:
     letters, feed = Follower(settings, (DEAD_LETTERS,)), Follower(settings, (LEDGER, ALERTS))
     async with open_journal(settings) as journal:
-        return await resend(settings, letters, feed, journal, say, clock=now_ms, dry_run=dry_run)
+        return await resend(settings, letters, feed, journal, say, clock=now_ms, only=sink, dry_run=dry_run)

@@ -9,6 +9,7 @@ rules and the time alone, so the chain of scores determines the chain of alerts.
 whom no rule holds for costs a few vector operations.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
@@ -20,7 +21,7 @@ from stream.alerts.life import Move, Seen, Transition, move
 from stream.alerts.moves import Bools, Lines, Slots, lines_of
 from stream.alerts.rules import Rule, Rules
 from stream.model.columns import Floats, Ints
-from stream.state.alerts import AlertSlots, State
+from stream.state.alerts import LIVE, AlertSlots, State
 
 __all__ = ["Evaluated", "Gate", "Measured", "evaluate"]
 
@@ -68,6 +69,7 @@ def evaluate(
     rules: Rules,
     now_ms: int,
     gate: Gate | None = None,
+    removed: Mapping[int, Rule] | None = None,
 ) -> Evaluated:
     """Move every rule of n customers on.
 
@@ -80,17 +82,18 @@ def evaluate(
         rules: that are evaluated.
         now_ms: time of the evaluation.
         gate: what holds alerts back; nothing does if None.
+        removed: rules that were in force before, by their keys: what is left of their alerts ends.
     """
     who = _Customers(alerts, rows, events, last_ms, now_ms, gate)
     owner, place = alerts.places(rows)
-    key = alerts.slots["rule"][place]
+    key_of = alerts.slots["rule"][place]
     gone = np.ones(len(place), np.bool_)
     for r, rule in enumerate(rules.rule):
         lines = lines_of(rule)
         value = lines.sign * measured.value[r]
         triggered = value <= lines.open
         triggered &= measured.in_scope[r]
-        mine = np.flatnonzero(key == lines.key)
+        mine = np.flatnonzero(key_of == lines.key)
         gone[mine] = False
         fresh = triggered.copy()
         fresh[owner[mine]] = False
@@ -103,6 +106,9 @@ def evaluate(
         elif len(mine):
             who.evaluate(rule, lines, owner[mine], place[mine], value, triggered)
     alerts.slots["due_ms"][place[gone]] = 0  # nothing looks at a rule that is gone
+    for key, rule in (removed or {}).items():
+        mine = np.flatnonzero(gone & (key_of == key))
+        who.end(rule, owner[mine].tolist(), place[mine].tolist())
     return Evaluated(sorted(who.transitions, key=attrgetter("customer")), who.moved)
 
 
@@ -163,6 +169,19 @@ class _Customers:
             slots.slots = self.alerts.at(place)
             slots.until_ms = self._until_ms(place)
         self.alerts.set_due(place, slots.due())
+
+    def end(self, rule: Rule, at: list[int], place: list[int]) -> None:
+        """End what is left of the alerts of a rule that is gone; `at` are their customers."""
+        for i, slot in zip(at, place, strict=True):
+            state = State(int(self.alerts.slots["state"][slot]))
+            if state not in LIVE and state is not State.SUPPRESSED:
+                continue
+            how = Move.DROP if state is State.SUPPRESSED else Move.REMOVE
+            seen = Seen(i, int(self.events[i]), 0, 0, float("nan"), self.now_ms)
+            told = move(self.alerts, slot, rule, how, seen)
+            assert told is not None
+            self.transitions.append(told)
+            self.moved[i] = True
 
     def _until_ms(self, place: Ints) -> Ints:
         """When each slot's snooze ends, 0 where there is none."""

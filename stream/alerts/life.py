@@ -3,7 +3,7 @@
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import sha1
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from stream.state.alerts import LIVE, SLOT, AlertSlots, State
 from stream.state.people import People
 
 __all__ = [
+    "ENDED",
     "Move",
     "Transition",
     "alert_id",
@@ -50,6 +51,17 @@ class Move(IntEnum):
     EXPIRE = 9
     ESCALATE = 10
     WAKE = 11  # the snooze is over
+    WITHDRAW = 12  # people were told, and the rule is on trial now
+    REMOVE = 13  # the rule is gone
+
+
+ENDED: dict[Move, str] = {
+    Move.EXPIRE: "expired",
+    Move.DROP: "never_opened",
+    Move.WITHDRAW: "rule_on_trial",
+    Move.REMOVE: "rule_removed",
+}
+"""Why an alert is over; by any other move its cause is gone."""
 
 
 class Transition(Struct, frozen=True):
@@ -67,6 +79,7 @@ class Transition(Struct, frozen=True):
         opened_ms: 0 while it is held back.
         now_ms: time of the transition.
         held: why it is held back: place in the contract's list plus one; 0 if it is not.
+        mode: `live` if people are told of the episode: an episode that was live is so to its end.
         notifications: how often people were to be told in this episode, this time included.
         reason: why it is over; "" if it is not.
         value: of what the rule looks at, nan if unknown.
@@ -86,6 +99,7 @@ class Transition(Struct, frozen=True):
     opened_ms: int
     now_ms: int
     held: int
+    mode: Literal["live", "shadow"]
     notifications: int
     reason: str
     value: float
@@ -139,7 +153,9 @@ def publish(
     """Count a transition that was written into a slot, and say what it is now."""
     slot = alerts.slots[place]
     slot["seq"] += 1
-    if kind in TOLD and rule.mode == "live" and not slot["held"]:
+    live = rule.mode == "live" or bool(slot["notifications"])
+    first = slot["state"] in LIVE and not slot["notifications"]  # whatever moved it, nobody knew of it
+    if live and (kind in TOLD or first) and not slot["held"]:
         slot["notifications"] += 1
     now = dict(zip(SLOT.names or (), slot.item(), strict=True))  # one by one costs four times as much
     state = State(now["state"])
@@ -156,6 +172,7 @@ def publish(
         opened_ms=now["opened_ms"],
         now_ms=now_ms,
         held=now["held"] if state is State.SUPPRESSED else 0,
+        mode="live" if live else "shadow",
         notifications=now["notifications"],
         reason=reason,
         value=value,
@@ -225,7 +242,7 @@ def move(alerts: AlertSlots, place: int, rule: Rule, how: Move, seen: Seen) -> T
         begin(alerts, place, State(int(slot["back"])), now_ms)
     else:
         kind = "expired" if how is Move.EXPIRE else "resolved"
-        reason = {Move.EXPIRE: "expired", Move.DROP: "never_opened"}.get(how, "recovered")
+        reason = ENDED.get(how, "recovered")
         begin(alerts, place, State.EXPIRED if how is Move.EXPIRE else State.RESOLVED, now_ms)
         slot["events"], slot["back"] = seen.events, State.NONE
     return publish(alerts, place, seen.customer, rule, kind, now_ms, reason=reason, value=seen.value)

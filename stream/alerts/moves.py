@@ -27,7 +27,10 @@ RETRY_MS = 60_000  # what is held back asks again so often, at most
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A rule as numbers: `sign * value <= open` opens, `> clear` clears; times in ms, 0 = not at all."""
+    """A rule as numbers: `sign * value <= open` opens, `> clear` clears; times in ms, 0 = not at all.
+
+    `trial`: nobody is told of what opens.
+    """
 
     key: int
     sign: float
@@ -41,6 +44,7 @@ class Lines:
     cool_ms: int
     expire_ms: int
     after_ms: int
+    trial: bool
 
 
 @lru_cache(maxsize=256)
@@ -69,6 +73,7 @@ def lines_of(rule: Rule) -> Lines:
         cool_ms=cool_ms,
         expire_ms=expire_ms,
         after_ms=after_ms,
+        trial=rule.mode == "shadow",
     )
 
 
@@ -102,8 +107,10 @@ class Slots:
             rising |= unheeded
         kept = now_ms - since >= lines.keep_ms
         starts = self.triggered & self._idle_and_free(level, heard)
+        told = (slots["notifications"] > 0) if lines.trial else np.False_
         how = np.select(
             [
+                (live | recovering) & told,
                 starts,
                 pending & ~self.triggered,
                 pending & (now_ms - since >= lines.hold_ms),
@@ -117,6 +124,7 @@ class Slots:
                 recovering & kept,
             ],
             [
+                np.uint8(Move.WITHDRAW),
                 np.uint8(Move.WAIT if lines.hold_ms else Move.OPEN),
                 np.uint8(Move.RELENT),
                 np.uint8(Move.OPEN),

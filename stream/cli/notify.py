@@ -9,7 +9,7 @@ import typer
 from schemas.codec import encode
 from stream.cli import output
 from stream.cli.options import Bootstrap
-from stream.errors import RefusedError
+from stream.errors import ConfigError, RefusedError
 
 if TYPE_CHECKING:
     from stream.config import Settings
@@ -30,6 +30,9 @@ def notify(
         bool,
         typer.Option("--resend", help="Send dead letters again to sinks that were mended, and end."),
     ] = False,
+    sink: Annotated[
+        str | None, typer.Option(help="With --resend: only the letters of the sink of this name.")
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="With --dry-run or --resend: each line is a JSON object.")
     ] = False,
@@ -59,14 +62,20 @@ def notify(
     What a receiver refused or never took lies in `notify-dead-letters`. Mend it, then --resend, beside the
     running notify: of each alert the newest letter goes out with its old idempotency key, if it still says
     what is so. What has ended is never told as open; its end is told. What was taken is not sent again.
+    With --sink NAME only one sink is told: its `name` in kizuna.toml, `kizuna.sink` of its letters.
 
     Example: kizuna notify --alertmanager http://127.0.0.1:9093
     Example: kizuna notify --dry-run
     Example: kizuna notify --resend --dry-run
+    Example: kizuna notify --resend --sink crm
     """
     from stream.cli.where import reachable, whose
     from stream.config import load
 
+    if sink is not None and not resend:
+        raise ConfigError(
+            "--sink names whose letters are sent again", hint="say --resend too, or leave it out"
+        )
     named = load(
         alertmanager_urls=tuple(alertmanager) if alertmanager else None,
         bootstrap=bootstrap,
@@ -85,7 +94,7 @@ def notify(
         from stream.bootstrap import preview_notify, run_notify  # Faust: seconds, after what fails fast
 
         if resend:
-            _resend(whose(settings, "alerts"), dry_run=dry_run, json=json)
+            _resend(whose(settings, "alerts"), sink, dry_run=dry_run, json=json)
             return
         if not dry_run:
             raise typer.Exit(run_notify(settings))
@@ -93,13 +102,13 @@ def notify(
             output.say(encode(line).decode() if json else str(line))
 
 
-def _resend(settings: "Settings", *, dry_run: bool, json: bool) -> None:
+def _resend(settings: "Settings", sink: str | None, *, dry_run: bool, json: bool) -> None:
     from stream.bootstrap import resend_notify
 
     def say(line: "Resent") -> None:
         output.say(encode(line).decode() if json else str(line))
 
-    account = resend_notify(settings, say, dry_run=dry_run)
+    account = resend_notify(settings, say, sink=sink, dry_run=dry_run)
     if json:
         output.json_line({"outcomes": account.outcomes, "passed_over": account.passed_over})
     else:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from msgspec import Raw
+
 from stream.model.drift import Sums
 from stream.pipeline import Effects
 from stream.state.storm import Storm
@@ -15,6 +17,7 @@ class Table(Protocol):
 
     watermark_ms: int
     storm: Storm
+    rules: dict[str, Raw]
     partition: int
 
     def __len__(self) -> int:

@@ -115,12 +115,13 @@ class Follower:
         return sum(max(0, self._ends[part] - self.positions[self._key(part)]) for part in parts)
 
     async def _followed(self, reader: Any, pages: dict[TopicPartition, list[Any]]) -> Followed:
-        paused = reader.paused()
+        paused, positions = reader.paused(), {}
         for parts in self._parts.values():
             for part in parts:
                 if part not in paused:
-                    self.positions[self._key(part)] = await reader.position(part)
+                    positions[self._key(part)] = await reader.position(part)
                     self._ends[part] = max(self._ends[part], reader.last_stable_offset(part) or 0)
+        self.positions |= positions  # with no wait before the page is taken: what is passed is known
         records: dict[str, list[Any]] = {}
         for part, page in pages.items():
             records.setdefault(self._names[part.topic], []).extend(page)

@@ -315,6 +315,7 @@ class Partition:
             worker=self._worker,
             customers=len(self.table),
             storm=self.table.storm,
+            rules=self.table.rules,
         )
         began = monotonic()
         self._idle.clear()

@@ -67,6 +67,7 @@ async def place(
         if position is not None:
             partition.table.watermark_ms = position.watermark_ms
             partition.table.storm = position.storm or Storm()
+            partition.table.rules = position.rules or {}
         partition.table.partition = number
         offsets = position.offsets if position is not None else {}
         # What a source had that is not configured now is kept: if it comes back, it goes on from there.

@@ -19,7 +19,15 @@ class Away(Exception):
 
 
 class Refused(Away):
-    """Alertmanager answered that it does not do this one thing: others may be asked for."""
+    """Alertmanager answered that it does not do this one thing: others may be asked for.
+
+    Attributes:
+        status: of the answer.
+    """
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(said)
+        self.status = status
 
 
 class Matcher(msgspec.Struct, frozen=True):
@@ -63,9 +71,10 @@ class Alertmanager:
         self._session, self._base = session, url.rstrip("/") + "/api/v2/"
 
     async def post_alerts(self, alerts: Sequence[Mapping[str, Any]]) -> None:
-        """Show it these alerts.
+        """Show it these alerts; none is a question whether it takes any.
 
         Raises:
+            Refused: it does not take them as they are.
             Away: it did not take them.
         """
         await self._call("POST", "alerts", alerts)
@@ -111,7 +120,8 @@ class Alertmanager:
             ) as answer:
                 said = await _read(answer)
                 if answer.status != 200:
-                    raise Refused(f"{method} {path}: {answer.status} {said[:200].decode(errors='replace')}")
+                    text = said[:200].decode(errors="replace")
+                    raise Refused(answer.status, f"{method} {path}: {answer.status} {text}")
                 return said
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Away(f"{method} {path}: {type(error).__name__} {error}"[:300]) from error

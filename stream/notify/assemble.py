@@ -21,10 +21,10 @@ from stream.notify.ports import Feed, Journal
 from stream.notify.post import checked_url, shown
 from stream.notify.process import Notifier
 from stream.notify.projection import Projection, Timing
-from stream.notify.reference import reference_key
+from stream.notify.reference import installation, reference_key
 from stream.notify.shape import Shape
 from stream.notify.signature import Signer, read_secrets
-from stream.notify.sink import Sink
+from stream.notify.sink import SHOWN, Sink
 from stream.notify.webhook import Webhook
 from stream.texts.languages import LANGUAGES
 
@@ -40,10 +40,12 @@ def make_shape(settings: Settings) -> Shape:
     Raises:
         ConfigError: rules or the key cannot be used.
     """
+    key = reference_key(settings.customer_ref_key, settings.data_dir)
     return Shape(
         rules.load(settings.rules),
-        reference_key(settings.customer_ref_key, settings.data_dir),
+        key,
         LANGUAGES[settings.notify_language],
+        installation=installation(key, settings.topic_prefix),
         with_id=settings.notify_customer_id,
     )
 
@@ -125,11 +127,13 @@ def assemble(
     projections = []
     for text in settings.alertmanager_urls:
         url = checked_url(text, "alertmanager_urls")
-        name = f"alertmanager {shown(url)}"
+        name = SHOWN + shown(url)
         counted = _counted(counts, name)
         server = Alertmanager(session, str(url))
         projections.append(
-            Projection(name, server, book, shape, timing, clock=clock, chance=chance, counted=counted)
+            Projection(
+                name, server, book, shape, journal, timing, clock=clock, chance=chance, counted=counted
+            )
         )
     limit_s = settings.stop_limit_s / 2
     return Notifier(feed, book, projections, dispatchers, journal, counts, clock=clock, stop_limit_s=limit_s)

@@ -11,10 +11,12 @@ from collections.abc import Iterable
 import msgspec
 
 from schemas.alert import AlertV1
+from schemas.codec import encode
 from stream.notify.outbox import Outbox, Settled
-from stream.notify.told import Mark
+from stream.notify.ports import Row
+from stream.notify.told import OVER, Mark
 
-__all__ = ["again_row", "baseline_row", "forget_rows", "letter", "mark_row", "read_row"]
+__all__ = ["again_row", "baseline_row", "forget_rows", "letter", "mark_row", "projected", "read_row"]
 
 
 class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,14 +64,25 @@ def forget_rows(sink: str, dedup_key: str) -> list[Bytes]:
 
 def letter(sink: str, settled: Settled) -> list[tuple[str, bytes]]:
     """Headers of a dead letter, whose value is the alert: which sink, why, and the idempotency key."""
-    notification = settled.waiting.notification
+    told, waiting = settled.waiting.notification, settled.waiting
+    return _headers(sink, settled.cause or "", settled.reason, told.kind, told.key, waiting.tries)
+
+
+def projected(sink: str, partition: int, alert: AlertV1, reason: str) -> Row:
+    """A dead letter of an alert that an Alertmanager refuses: `opened` stands for all that is not over."""
+    key, kind = f"{alert.dedup_key}:{alert.seq}", alert.state if alert.state in OVER else "opened"
+    headers = _headers(sink, "refused", reason, kind, key, 1)
+    return partition, alert.dedup_key.encode(), encode(alert), headers
+
+
+def _headers(sink: str, cause: str, detail: str, kind: str, key: str, tries: int) -> list[tuple[str, bytes]]:
     said = {
         "sink": sink,
-        "cause": settled.cause or "",
-        "detail": settled.reason[:200],
-        "kind": notification.kind,
-        "key": notification.key,
-        "tries": str(settled.waiting.tries),
+        "cause": cause,
+        "detail": detail[:200],
+        "kind": kind,
+        "key": key,
+        "tries": str(tries),
     }
     return [(f"kizuna.{name}", text.encode("utf-8", "replace")) for name, text in said.items()]
 

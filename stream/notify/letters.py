@@ -11,17 +11,18 @@ from schemas.codec import DECODE_ERRORS, decode_alert
 from schemas.dead_letter import said
 from stream.notify.book import Book
 from stream.notify.outbox import Outbox
-from stream.notify.sink import Kind, Notification
+from stream.notify.sink import SHOWN, Kind, Notification
 from stream.notify.told import OVER
 
 __all__ = ["Letter", "PassedOver", "passed_over", "read_letter"]
 
-PassedOver = Literal["told", "newer", "over", "gone", "no_sink", "unreadable"]
+PassedOver = Literal["told", "newer", "over", "gone", "shown", "no_sink", "unreadable"]
 """Why a letter is not sent again.
 
 `told`: the sink has it after all, or it was sent again before. `newer`: a later transition of its alert was
 told, is a letter of its own, or waits to be told. `over`: it says that something is open which is not.
-`gone`: its alert was deleted. `no_sink`: nobody has the sink's name any more. `unreadable`: it is no letter.
+`gone`: its alert was deleted. `shown`: an Alertmanager refused it, and is shown it again anyway. `no_sink`:
+nobody has the sink's name any more. `unreadable`: it is no letter.
 """
 
 
@@ -63,7 +64,7 @@ def passed_over(letter: Letter, outbox: Outbox | None, book: Book) -> PassedOver
         book: of the same alerts.
     """
     if outbox is None:
-        return "no_sink"
+        return "shown" if letter.sink.startswith(SHOWN) else "no_sink"
     alert = letter.notification.alert
     key, mark = alert.dedup_key, outbox.marks.get(alert.dedup_key)
     if not book.knows(key):

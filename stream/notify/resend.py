@@ -84,6 +84,7 @@ async def resend(
     say: Callable[[Resent], None],
     *,
     clock: Clock,
+    only: str | None,
     dry_run: bool,
 ) -> Account:
     """Send again what each sink is still to be told.
@@ -97,10 +98,11 @@ async def resend(
         journal: for the ledger.
         say: told of each letter that was tried, or in a dry run would be.
         clock: the wall's.
+        only: letters of this sink, by its name; None for those of all.
         dry_run: send and write nothing.
 
     Raises:
-        KizunaError: no sink is set, a setting cannot be used, or Kafka cannot be read.
+        KizunaError: no sink is set, or none of this name, a setting cannot be used, or Kafka cannot be read.
     """
     shape = make_shape(settings)
     book = make_book(shape, settings.alertmanager_resolve_s)
@@ -112,6 +114,8 @@ async def resend(
             hint="name them as for the running notify: [[webhooks]] or apprise_file in kizuna.toml",
         )
     told = {each.sink.name: each for each in dispatchers}
+    if only is not None and only not in told:
+        raise ConfigError(f"no sink is called {only}", hint=f"those that are set: {', '.join(sorted(told))}")
     notifier = Notifier(feed, book, (), dispatchers, written, counts, clock=clock, stop_limit_s=0.0)
     account, failing = Account(Counter(), Counter()), set[str]()
     try:
@@ -119,6 +123,8 @@ async def resend(
         async with _following(notifier) as check:
             for letter in found:
                 check()
+                if only not in (None, letter.sink):
+                    continue
                 to = told.get(letter.sink)
                 why = passed_over(letter, None if to is None else to.outbox, book)
                 if to is None or why is not None:

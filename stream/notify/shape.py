@@ -29,10 +29,14 @@ class Shape:
             that changes is another alert.
         key: of the customers' references.
         language: of the texts.
+        installation: see `reference.installation`.
         with_id: whether the customer's id is among the annotations.
     """
 
-    def __init__(self, rules: Rules, key: bytes, language: Language, *, with_id: bool) -> None:
+    def __init__(
+        self, rules: Rules, key: bytes, language: Language, *, installation: str, with_id: bool
+    ) -> None:
+        self.installation = installation
         self._team = _teams(rules)
         self._mass_drop_team = rules.storm.mass_drop_owner
         self._key, self._language, self._with_id = key, language, with_id

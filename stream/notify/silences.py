@@ -1,6 +1,7 @@
 """A snoozed alert is a silence: what Alertmanager must be asked to do so that both say the same. Pure.
 
-Ours are known by the end of their comment, which names the alert; silences of people are never touched.
+Ours are known by the end of their comment, which names the installation and the alert. Silences of people and
+those of another installation that shows its alerts to the same Alertmanager are never touched.
 """
 
 import re
@@ -15,7 +16,7 @@ from stream.pipeline.times import to_ms
 
 __all__ = ["Plan", "plan"]
 
-OURS = re.compile(r"\(kizuna ([0-9a-f-]{36})\)\Z")
+OURS = re.compile(r"\(kizuna ([0-9a-f]{8}) ([0-9a-f-]{36})\)\Z")
 NEAR_MS = 1_000
 """Alertmanager keeps milliseconds, a person does not care."""
 
@@ -28,30 +29,33 @@ class Plan:
     expire: list[str] = field(default_factory=list)
 
 
-def plan(snoozed: Iterable[tuple[AlertV1, str]], there: Sequence[Silence], now_ms: int) -> Plan:
+def plan(
+    snoozed: Iterable[tuple[AlertV1, str]], there: Sequence[Silence], installation: str, now_ms: int
+) -> Plan:
     """Make what is missing, change what is not as it should be, expire what is snoozed no more or doubled.
 
     Args:
         snoozed: alerts that people see and that are snoozed, each with its customer's reference.
         there: silences that are not over.
+        installation: whose silences are ours (`reference.installation`).
         now_ms: the wall's.
     """
     found = Plan()
     ours: dict[str, Silence] = {}
     for each in sorted(there, key=lambda silence: silence.id):
         named = OURS.search(each.comment)
-        if named is None:
+        if named is None or named[1] != installation:
             continue
-        if named[1] in ours:
+        if named[2] in ours:
             found.expire.append(each.id)
         else:
-            ours[named[1]] = each
+            ours[named[2]] = each
     for alert, reference in snoozed:
         assert alert.snooze is not None
         until_ms = to_ms(alert.snooze.until)
         if until_ms <= now_ms:
             continue
-        exists, body = ours.pop(alert.alert_id, None), _body(alert, reference, now_ms)
+        exists, body = ours.pop(alert.alert_id, None), _body(alert, reference, installation, now_ms)
         if exists is None:
             found.make.append(body)
         elif abs(_ms(exists.ends_at) - until_ms) > NEAR_MS or _matched(exists) != _wanted(body):
@@ -68,7 +72,7 @@ def _wanted(body: dict[str, Any]) -> list[tuple[str, str]]:
     return sorted((each["name"], each["value"]) for each in body["matchers"])
 
 
-def _body(alert: AlertV1, reference: str, now_ms: int) -> dict[str, Any]:
+def _body(alert: AlertV1, reference: str, installation: str, now_ms: int) -> dict[str, Any]:
     assert alert.snooze is not None
     matchers = [("customer_ref", reference), ("rule", alert.rule_id)]
     return {
@@ -76,7 +80,7 @@ def _body(alert: AlertV1, reference: str, now_ms: int) -> dict[str, Any]:
         "startsAt": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(),
         "endsAt": alert.snooze.until.astimezone(UTC).isoformat(),
         "createdBy": alert.snooze.by,
-        "comment": f"{alert.snooze.reason or 'snoozed'} (kizuna {alert.alert_id})",
+        "comment": f"{alert.snooze.reason or 'snoozed'} (kizuna {installation} {alert.alert_id})",
     }
 
 

@@ -6,11 +6,14 @@ it is shown the state again and again (`projection.py`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from schemas.alert import AlertV1
 
-__all__ = ["Delivered", "Kind", "Notification", "Outcome", "Refused", "Retry", "Sink"]
+__all__ = ["SHOWN", "Delivered", "Kind", "Notification", "Outcome", "Refused", "Retry", "Sink"]
+
+SHOWN: Final = "alertmanager "
+"""Names of Alertmanagers begin so, those of sinks have no space."""
 
 Kind = Literal[
     "opened", "released", "escalated", "snooze_over", "acknowledged", "snoozed", "resolved", "expired"

@@ -1,6 +1,7 @@
 """Who is told of what: which alerts are shown at all, and which transitions are worth a message.
 
-Pure. Never told of: rules in `shadow` mode, and what is held back (`suppressed`) or was so to its end.
+Pure. Never told of: rules in `shadow` mode, and what is held back (`suppressed`) or was so to its end. But
+whoever was told that an alert opened is told that it is over, also when its rule is in `shadow` by then.
 """
 
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def kind_of(alert: AlertV1, told: Mark | None) -> Kind | None:
         alert: after the transition.
         told: of the same dedup key, None if nobody was told anything.
     """
-    if alert.mode != "live" or (told is not None and alert.seq <= told.seq):
+    if told is not None and alert.seq <= told.seq:
         return None
     known = told is not None and told.episode == alert.episode
     if alert.state in OVER:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.command import CommandV1
+from stream.alerts import taken_back
 from stream.alerts.commands import Refused
 from stream.alerts.evaluate import Evaluated, evaluate
 from stream.alerts.life import Transition
@@ -58,6 +59,12 @@ class Alerting:
         self._playbook = playbook
         self._versions = versions
 
+    def begin(self, table: CustomerTable) -> None:
+        """Before a partition's alerts are moved: what becomes of those whose rules were taken back."""
+        if table.ruled != self._versions[0]:
+            table.rules = taken_back.begin(table.alerts, table.rules, self._rules)
+            table.ruled = self._versions[0]
+
     def evaluate(
         self,
         table: CustomerTable,
@@ -103,6 +110,7 @@ class Alerting:
             self._rules,
             now_ms,
             gate,
+            taken_back.removed(table.rules, self._rules),
         )
         if decided is not None:  # of one customer, what people did comes first
             done = decided.among(rows, measured, self._rules)

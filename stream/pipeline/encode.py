@@ -247,7 +247,7 @@ def _encode_alert(
         reasons=reasons,
         owner=owner(rule, transition.severity, transition.said),
         due_at=rfc3339(opened_ms + round(rule.due_hours * 3_600_000)) if opened_ms else None,
-        mode=rule.mode,
+        mode=transition.mode,
         transition=transition.kind,
         suppressed_by=HELD[transition.held - 1] if transition.held else None,
         value=None if isnan(transition.value) else transition.value,

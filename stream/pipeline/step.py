@@ -97,6 +97,7 @@ class Pipeline:
             commands: records of the topic of commands, after the interactions: whoever these make known may
                 be decided about. Bad ones become dead letters too.
         """
+        self._alerting.begin(table)
         effects, given_up, storm_seq = Effects(), table.tails.given_up, table.storm.seq
         dirty: list[Written] = []
         wall_ms = now_ms if wall_ms is None else wall_ms
@@ -143,6 +144,7 @@ class Pipeline:
 
     def due(self, table: CustomerTable, now_ms: int, limit: int = 1_000) -> Effects:
         """Score the rows of alerts that time alone may move, at most `limit`; publishes only what moved."""
+        self._alerting.begin(table)
         time_ms = self._time_ms(table, now_ms)
         return self._look(table, table.alerts.due(time_ms, limit), now_ms)
 

@@ -26,6 +26,7 @@ class Position(msgspec.Struct, frozen=True):
         customers: rows that the partition holds with this transaction; a changelog that holds another number
         lost some. None if it was not counted.
         storm: which alerts were held back lately; None if never.
+        rules: that the alerts were looked at under, by id; None if an older worker wrote it.
     """
 
     offsets: dict[str, int]
@@ -35,6 +36,7 @@ class Position(msgspec.Struct, frozen=True):
     worker: str
     customers: int | None = None
     storm: Storm | None = None
+    rules: dict[str, msgspec.Raw] | None = None
 
     def encode(self) -> bytes:
         """JSON bytes, so that an operator can read them."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Raw
 from numpy.typing import NDArray
 
 from stream.errors import StateError
@@ -29,6 +30,8 @@ class CustomerTable:
         index: row number by key.
         watermark_ms: highest event time applied, never back.
         storm: what of the partition's alerts was held back lately.
+        rules: that the alerts were looked at under, by id (`alerts.taken_back`).
+        ruled: version of the rules for which that was done; in memory only.
         partition: its number, for what is said about the partition as a whole.
     """
 
@@ -40,6 +43,8 @@ class CustomerTable:
         self.index = KeyIndex()
         self.watermark_ms = 0
         self.storm = Storm()
+        self.rules: dict[str, Raw] = {}
+        self.ruled = ""
         self.partition = 0
         self._blank = np.zeros((), ROW)
         self._blank["magic"], self._blank["layout"] = MAGIC, LAYOUT_VERSION

@@ -239,6 +239,8 @@ PHRASES: dict[str, str] = {
     "over_expired": "over: nothing was heard of the customer for too long",
     "over_manual": "over: a person said so",
     "over_never_opened": "over: it was gone before anybody was told",
+    "over_rule_on_trial": "over: the rule is on trial now",
+    "over_rule_removed": "over: the rule was removed",
     "over_other": "over: {reason}",
     "acknowledged_by": "taken on by {author}",
     "snoozed_by": "snoozed until {time} by {author}",

@@ -233,6 +233,8 @@ PHRASES: dict[str, str] = {
     "over_expired": "終了: 顧客から長く何も届いていない",
     "over_manual": "終了: 担当者の判断",
     "over_never_opened": "終了: 知らせる前に原因がなくなった",
+    "over_rule_on_trial": "終了: ルールが試行中になった",
+    "over_rule_removed": "終了: ルールが削除された",
     "over_other": "終了: {reason}",
     "acknowledged_by": "{author}が対応中",
     "snoozed_by": "{author}が{time}まで一時停止",

@@ -24,6 +24,7 @@ from stream.clock import now_ms
 from stream.notify.alertmanager import Alertmanager
 from stream.notify.assemble import make_book
 from stream.notify.book import Book
+from stream.notify.preview import Silent
 from stream.notify.projection import Projection, Timing
 from stream.notify.shape import Shape
 from stream.texts.languages import ENGLISH
@@ -57,14 +58,22 @@ def main() -> int:
 
 
 async def _measure(process: AlertmanagerProcess, n_alerts: int, rounds: int) -> list[float]:
-    shape = Shape(rules.load(), KEY, ENGLISH, with_id=False)
+    shape = Shape(rules.load(), KEY, ENGLISH, installation="0a1b2c3d", with_id=False)
     book = make_book(shape, 300.0)
     _timed(f"texts of {n_alerts:,} alerts", lambda: _fill(book, n_alerts))
     seconds = []
     async with aiohttp.ClientSession() as session:
         server = Alertmanager(session, process.url)
         projection = Projection(
-            "bench", server, book, shape, EACH_TURN, clock=now_ms, chance=Random(1), counted=lambda *_: None
+            "bench",
+            server,
+            book,
+            shape,
+            Silent(),
+            EACH_TURN,
+            clock=now_ms,
+            chance=Random(1),
+            counted=lambda *_: None,
         )
         for number in range(rounds):
             began, cpu, theirs = time.perf_counter(), own_cpu_s(), cpu_s(process.pid)

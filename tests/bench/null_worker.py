@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import Raw
+
 from stream.bootstrap import run_worker
 from stream.config import load
 from stream.engine.contract import Table
@@ -24,6 +26,7 @@ class NoTable:
     def __init__(self) -> None:
         self.watermark_ms = 0
         self.storm = Storm()
+        self.rules: dict[str, Raw] = {}
         self.partition = 0
         self.n_rows = 0
 

@@ -9,6 +9,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import Raw
+
 from stream.errors import StateError
 from stream.model.drift import Sums
 from stream.pipeline import DeadLetter, Effects
@@ -29,6 +31,7 @@ class CountingTable:
         self.rows: dict[bytes, tuple[int, int]] = {}
         self.watermark_ms = 0
         self.storm = Storm()
+        self.rules: dict[str, Raw] = {}
         self.partition = 0
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from time import monotonic
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from msgspec import Raw
 
 from stream.clock import now_ms
 from stream.config import Settings
@@ -32,6 +33,7 @@ class Held:
         self.n_loaded = 0
         self.watermark_ms = 0
         self.storm = Storm()
+        self.rules: dict[str, Raw] = {}
         self.partition = 0
 
     def __len__(self) -> int:

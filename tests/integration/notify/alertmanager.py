@@ -5,9 +5,11 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -129,3 +131,54 @@ class AlertmanagerProcess:
     def silences(self) -> list[dict[str, Any]]:
         """Silences that are not over."""
         return [each for each in self.get("silences") if each["status"]["state"] != "expired"]
+
+
+class Front:
+    """A proxy before an Alertmanager until the end of the block: it takes no long bodies, as many do.
+
+    Args:
+        behind: the Alertmanager's address.
+        most: bytes of a body; more is 413.
+        refuses: a body that has these bytes is 400.
+    """
+
+    def __init__(self, behind: str, most: int, refuses: bytes) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._pass(None)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(body) > most or refuses in body:
+                    self._answer(413 if len(body) > most else 400, b"no")
+                else:
+                    self._pass(body)
+
+            def _pass(self, body: bytes | None) -> None:
+                request = urllib.request.Request(
+                    behind + self.path, data=body, headers={"Content-Type": "application/json"}
+                )
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    self._answer(answer.status, answer.read())
+
+            def _answer(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+                """Nothing."""
+
+        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.url = f"http://{HOST}:{self._server.server_address[1]}"
+
+    def __enter__(self) -> "Front":
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -5,15 +5,28 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import aiohttp
 import pytest
 
 from schemas.alert import Snoozed
+from stream.alerts.rules import load
+from stream.clock import now_ms
 from stream.config import Settings
 from stream.engine.feed import open_feed
+from stream.engine.reader import read_topic
+from stream.notify.alertmanager import Alertmanager
+from stream.notify.assemble import make_book
+from stream.notify.book import Book
+from stream.notify.preview import Silent
+from stream.notify.projection import Projection, Timing
+from stream.notify.reference import installation
+from stream.notify.shape import Shape
+from stream.texts.languages import ENGLISH
 from tests.alerts import alert, at
-from tests.integration.notify.alertmanager import AlertmanagerProcess
+from tests.integration.notify.alertmanager import AlertmanagerProcess, Front
 from tests.integration.notify.process import notifier, publish, until
 
 LABELS = {"alertname", "severity", "rule", "tier", "team", "customer_ref"}
@@ -107,6 +120,29 @@ async def test_nothing_is_lost_while_the_server_is_away(
         assert process.metric('kizuna_notifications_total{outcome="retry"') >= 2
 
 
+async def test_an_alert_that_is_refused_holds_up_no_other(
+    settings: Settings, log: Path, server: AlertmanagerProcess
+) -> None:
+    """A proxy takes no long bodies, and one alert never: the others arrive, that one is a letter."""
+    alerts = [alert(f"c-{number}", opened_at=at(60)) for number in range(100)]
+    await publish(settings, [*alerts, alert("bad", owner="refuse-me", opened_at=at(60))])
+    with (
+        Front(server.url, 20_000, b"refuse-me") as front,
+        notifier(settings, log, alertmanager_urls=[front.url], **SOON) as process,
+    ):
+        await asyncio.to_thread(until, lambda: len(server.alerts()) == 100)
+        await asyncio.to_thread(process.wait_metric, 'kizuna_notifications_total{outcome="refused"', 1)
+        await asyncio.sleep(3)  # longer than what is not shown again would live
+        assert len(server.alerts()) == 100
+        assert process.metric('kizuna_notify_failures{sink="alertmanager') == 0
+        assert await asyncio.to_thread(process.stop) == 0
+    (letter,) = await read_topic(settings, "notify-dead-letters")
+    said = {name: value.decode() for name, value in letter.headers}
+    assert (said["kizuna.sink"], said["kizuna.cause"]) == (f"alertmanager {front.url}", "refused")
+    assert said["kizuna.detail"].startswith("POST alerts: 400")
+    assert letter.key == b"bad|trust_low"
+
+
 async def test_a_snooze_is_one_silence_that_survives_restarts_and_ends_early(
     settings: Settings, log: Path, server: AlertmanagerProcess
 ) -> None:
@@ -138,6 +174,49 @@ async def test_a_snooze_is_one_silence_that_survives_restarts_and_ends_early(
         await asyncio.to_thread(until, lambda: [each["createdBy"] for each in server.silences()] == ["ben"])
         (shown,) = server.alerts()
         assert shown["status"]["state"] == "active"
+
+
+async def test_two_installations_leave_each_others_silences_alone(server: AlertmanagerProcess) -> None:
+    """Alerts of the same names, and another key each: one makes and ends its silence, the other's stays."""
+    snooze = Snoozed(datetime.now(UTC) + timedelta(hours=2), "ana", "later")
+    snoozed = alert(state="snoozed", transition="snoozed", snooze=snooze, opened_at=at(60))
+    async with aiohttp.ClientSession() as session:
+
+        def installed(key: bytes) -> tuple[Book, Projection]:
+            shape = Shape(load(), key, ENGLISH, installation=installation(key, ""), with_id=False)
+            book, to = make_book(shape, 300.0), Alertmanager(session, server.url)
+            timing, chance = Timing(0.0, 300.0), Random(1)  # each turn looks at everything
+            shown = Projection(
+                "alertmanager here",
+                to,
+                book,
+                shape,
+                Silent(),
+                timing,
+                clock=now_ms,
+                chance=chance,
+                counted=lambda *_: None,
+            )
+            return book, shown
+
+        (one, first), (other, second) = installed(b"1" * 32), installed(b"2" * 32)
+        one.take(0, snoozed, now_ms())
+        await first.turn()
+        (its,) = server.silences()
+        await second.turn()
+        assert server.silences() == [its]
+        other.take(0, snoozed, now_ms())
+        await second.turn()
+        assert len(server.silences()) == 2
+        await first.turn()
+        over = alert(seq=2, transition="snooze_over", opened_at=at(60))
+        other.take(0, over, now_ms())
+        await second.turn()
+        assert server.silences() == [its]
+        one.take(0, over, now_ms())
+        await first.turn()
+        assert server.silences() == []
+        assert first.failures == second.failures == 0
 
 
 async def test_nobody_is_told_of_shadow_rules_held_back_alerts_and_history(

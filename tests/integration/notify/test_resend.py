@@ -143,3 +143,33 @@ async def test_a_receiver_that_is_still_away_is_asked_a_few_times_and_the_rest_i
     code, lines, said = await resend([])
     assert (code, lines) == (2, [])
     assert "nobody to send letters to" in said
+
+
+async def test_the_letters_of_one_sink_are_sent_again_alone(
+    settings: Settings,
+    log: Path,
+    secret: Path,  # noqa: F811 - the fixture imported above
+    resend: Resend,
+) -> None:
+    """The other is not asked, and its letters wait; a name that no sink has is an error that names all."""
+    with Receiver(lambda _: 400) as crm, Receiver(lambda _: 400) as audit:
+        hooks = hook(crm, secret) + hook(audit, secret, "audit")
+        with notifier(settings, log, webhooks=hooks) as process:
+            await publish(settings, [alert("a"), alert("b")])
+            await asyncio.to_thread(until, lambda: len(crm.refused) == len(audit.refused) == 2)
+            assert await asyncio.to_thread(process.stop) == 0
+        for each in (crm, audit):
+            each.status = lambda _: 200
+        code, lines, said = await resend(hooks, "--sink", "nobody")
+        assert (code, lines) == (2, [])
+        assert "no sink is called nobody" in said
+        assert "audit, crm" in said
+        code, lines, said = await resend(hooks, "--sink", "crm", "--dry-run")
+        assert (code, lines[-1]) == (0, {"outcomes": {"due": 2}, "passed_over": {}}), said
+        code, lines, said = await resend(hooks, "--sink", "crm")
+        assert (code, lines[-1]) == (0, {"outcomes": {"told": 2}, "passed_over": {}}), said
+        assert {line["sink"] for line in lines[:-1]} == {"crm"}
+        assert (len(crm.received), len(audit.received)) == (2, 0)
+        code, lines, said = await resend(hooks)
+        assert (code, lines[-1]) == (0, {"outcomes": {"told": 2}, "passed_over": {"told": 2}}), said
+        assert (len(crm.received), len(audit.received)) == (2, 2)

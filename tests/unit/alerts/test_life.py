@@ -250,6 +250,35 @@ def test_shadow_tells_nobody() -> None:
     assert [(each.kind, each.notifications) for each in told] == [("opened", 0), ("resolved", 0)]
 
 
+@pytest.mark.parametrize("state", [State.OPEN, State.ACKNOWLEDGED, State.SNOOZED, State.RECOVERING])
+def test_a_rule_that_goes_on_trial_ends_what_people_were_told_of(state: State) -> None:
+    """At once, whatever is known of the customer, and they are told; what opens after that is a trial."""
+    story = Story(low(cooldown_hours=2))
+    story.tell(30)
+    say(story, state, People(snooze=Snooze("eva", story.now_ms + 99 * HOUR_MS)))
+    story.rules = Story(low(cooldown_hours=2, mode="shadow")).rules
+    [over] = story.tell(None, heard=False)
+    assert (over.kind, over.state, over.reason) == ("resolved", State.RESOLVED, "rule_on_trial")
+    assert (over.mode, over.notifications, over.episode) == ("live", 2, 1)
+    assert story.kinds(30) == [""]
+    [trial] = story.tell(30)
+    assert (trial.kind, trial.mode, trial.notifications, trial.episode) == ("opened", "shadow", 0, 2)
+    assert [each.kind for each in story.tell(30)] == []
+
+
+def test_a_rule_that_goes_live_and_back_ends_what_people_were_told_of() -> None:
+    """They are told of an alert that opened on trial by its first transition after that."""
+    story, live = Story(low(mode="shadow", keep_open_hours=2)), Story(low(keep_open_hours=2)).rules
+    trial = story.rules
+    story.tell(30)
+    story.rules = live
+    [told] = story.tell(60)
+    assert (told.kind, told.mode, told.notifications) == ("recovering", "live", 1)
+    story.rules = trial
+    [over] = story.tell(30)
+    assert (over.reason, over.mode, over.notifications) == ("rule_on_trial", "live", 2)
+
+
 def test_alert_of_a_removed_rule_stays_and_asks_for_nothing() -> None:
     """It goes on where it was when the rule comes back."""
     story = Story(LOW)

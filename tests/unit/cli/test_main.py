@@ -49,6 +49,7 @@ def kizuna(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedP
         (("topics", "check", "--bootstrap", "nonsense"), 2),
         (("worker", "--data-dir", "elsewhere"), 1),
         (("worker", "--log-level", "loud"), 2),
+        (("notify", "--sink", "crm"), 2),
     ],
 )
 def test_exit_code_says_what_happened(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:

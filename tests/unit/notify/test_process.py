@@ -52,30 +52,33 @@ class Feed:
         self.answer.set()
         self.ledger_end = 0
         self._pages: asyncio.Queue[Page] = asyncio.Queue()
+        self._next = [0 for _ in PARTITIONS]
 
     def put(self, *alerts: AlertV1, partition: int = 0) -> None:
         """Records of alerts, in one page."""
         records = []
         for each in alerts:
-            offset = self.positions[ALERTS, partition]
+            offset = self._next[partition]
             records.append(Record(ALERTS, partition, offset, each.dedup_key.encode(), encode(each)))
-            self.positions[ALERTS, partition] += 1
+            self._next[partition] += 1
         self._pages.put_nowait(Page({ALERTS: records}))
 
     def delete(self, each: AlertV1) -> None:
         """The alert's tombstone."""
-        offset = self.positions[ALERTS, 0]
+        offset = self._next[0]
         self._pages.put_nowait(Page({ALERTS: [Record(ALERTS, 0, offset, each.dedup_key.encode(), None)]}))
-        self.positions[ALERTS, 0] += 1
+        self._next[0] += 1
 
     def put_row(self, key: bytes, value: bytes | None) -> None:
-        """A row of the ledger."""
-        self._pages.put_nowait(Page({LEDGER: [Record(LEDGER, 0, self.ledger_end, key, value)]}))
-        self.positions[LEDGER, 0] = self.ledger_end
+        """The last row of the ledger."""
+        self._pages.put_nowait(Page({LEDGER: [Record(LEDGER, 0, self.ledger_end - 1, key, value)]}))
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         while True:
-            yield await self._pages.get()
+            page = await self._pages.get()
+            for record in (each for records in page.records.values() for each in records):
+                self.positions[record.topic, record.partition] = record.offset + 1
+            yield page
 
     async def ends(self, _topic: str) -> Mapping[int, int]:
         ends = {0: self.ledger_end}

@@ -8,7 +8,7 @@ import pytest
 
 from stream.config import load
 from stream.errors import ConfigError
-from stream.notify.reference import KEY_FILE, customer_ref, reference_key
+from stream.notify.reference import KEY_FILE, customer_ref, installation, reference_key
 
 COPIES = 8
 
@@ -61,3 +61,11 @@ def test_the_same_customer_is_the_same_reference_under_one_key() -> None:
     assert customer_ref(b"k" * 16, "mika") != customer_ref(b"k" * 16, "ana")
     assert customer_ref(b"k" * 16, "mika") == customer_ref(b"k" * 16, "mika")
     assert customer_ref(b"k" * 16, "mika") != customer_ref(b"q" * 16, "mika")
+
+
+def test_an_installation_is_known_by_its_key_and_its_topics() -> None:
+    """Copies and later runs are the same one; another key or another prefix is another."""
+    names = {installation(key, prefix) for key in (b"k" * 16, b"j" * 16) for prefix in ("", "eu-", "us-")}
+    assert len(names) == 6
+    assert installation(b"k" * 16, "eu-") in names
+    assert all(len(each) == 8 and int(each, 16) >= 0 for each in names)

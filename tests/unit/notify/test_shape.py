@@ -36,7 +36,7 @@ def rules() -> Rules:
 
 def test_labels_are_the_six_and_the_team_is_the_rules(rules: Rules) -> None:
     """Whoever has the alert; above the rule's severity its second owner; no team without the rule."""
-    shape = Shape(rules, KEY, ENGLISH, with_id=False)
+    shape = Shape(rules, KEY, ENGLISH, installation="0a1b2c3d", with_id=False)
     labels = shape.labels(alert(owner="ana"))
     assert labels == {
         "alertname": "kizuna_trust_low",
@@ -56,9 +56,9 @@ def test_the_id_is_nowhere_unless_it_is_asked_for(rules: Rules) -> None:
     """In either language; the alert about the data names its partition, which is nobody."""
     secret = alert("mika-77", ack=Acknowledged("ana", at(0), "called"))
     for language in (ENGLISH, JAPANESE):
-        shape = Shape(rules, KEY, language, with_id=False)
+        shape = Shape(rules, KEY, language, installation="0a1b2c3d", with_id=False)
         assert "mika-77" not in str((shape.labels(secret), shape.annotations(secret)))
-    shape = Shape(rules, KEY, ENGLISH, with_id=True)
+    shape = Shape(rules, KEY, ENGLISH, installation="0a1b2c3d", with_id=True)
     assert shape.annotations(secret)["customer_id"] == "mika-77"
     assert "mika-77" not in str(shape.labels(secret))
     said = shape.annotations(alert("partition-3", subject="data", trust=None))
@@ -68,7 +68,7 @@ def test_the_id_is_nowhere_unless_it_is_asked_for(rules: Rules) -> None:
 
 def test_what_is_not_known_is_left_out(rules: Rules) -> None:
     """Alertmanager has no null."""
-    shape = Shape(rules, KEY, ENGLISH, with_id=False)
+    shape = Shape(rules, KEY, ENGLISH, installation="0a1b2c3d", with_id=False)
     said = shape.annotations(alert(trust=None, churn_risk=None, owner=None, due_at=None))
     assert set(said) == {"summary", "description", "alert_id", "state", "action"}
     assert shape.annotations(alert(ack=Acknowledged("ana", at(0), None)))["acknowledged_by"] == "ana"
@@ -76,7 +76,7 @@ def test_what_is_not_known_is_left_out(rules: Rules) -> None:
 
 def test_both_times_are_always_sent_in_their_order(rules: Rules) -> None:
     """Also of an alert whose event time is ahead of the wall's."""
-    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False), 300.0)
+    book = make_book(Shape(rules, KEY, ENGLISH, installation="0a1b2c3d", with_id=False), 300.0)
     now = at(0)
     now_ms = int(now.timestamp() * 1000)
     book.take(0, alert("ahead", opened_at=at(-3600)), now_ms)
@@ -93,7 +93,7 @@ def test_an_end_is_shown_until_whoever_missed_it_has_let_it_time_out(
     rules: Rules, resolve_s: float, kept_s: int
 ) -> None:
     """An Alertmanager that was away meanwhile would else say for an hour that what is over is there."""
-    book = make_book(Shape(rules, KEY, ENGLISH, with_id=False), resolve_s)
+    book = make_book(Shape(rules, KEY, ENGLISH, installation="0a1b2c3d", with_id=False), resolve_s)
     book.live = True
     now = round(at(0).timestamp() * 1000)
     book.take(0, alert(), now)

@@ -60,6 +60,7 @@ def moved(customer: int = 0, rule: Rule = TRUST, **fields: Any) -> Transition:
         opened_ms=NOW_MS,
         now_ms=NOW_MS,
         held=0,
+        mode="live",
         notifications=1,
         reason="",
         value=30.0,

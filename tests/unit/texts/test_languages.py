@@ -9,6 +9,7 @@ import pytest
 from schemas.alert import Severity, State, Suppressed, Transition
 from schemas.interaction import SCALES
 from stream.alerts import plays
+from stream.alerts.life import ENDED
 from stream.alerts.rules import Kind
 from stream.model.columns import TIERS
 from stream.model.derived import LOYALTY, NO_VALUE
@@ -47,7 +48,7 @@ def test_every_code_has_words_in_every_language(language: Language) -> None:
         *(f"state_{name}" for name in get_args(State)),
         *(f"severity_{name}" for name in get_args(Severity)),
         *(f"held_{name}" for name in get_args(Suppressed)),
-        *(f"over_{name}" for name in ("recovered", "expired", "manual", "never_opened")),
+        *(f"over_{name}" for name in ("recovered", "expired", "manual", *ENDED.values())),
         *(f"{what}_{name}" for what in ("alert", "eased") for name in get_args(Kind)),
     }
     assert set(language.numbers) == set(ENGLISH.numbers)
