@@ -21,7 +21,7 @@ GENEROUS_S = 40.0
 
 async def test_faults_of_every_side_change_no_row_score_or_alert(tmp_path: Path, jars: Path) -> None:
     """Workers, network, broker, clock and a stranger's producer: exact, and nobody waits for ever."""
-    report = await run(Plan(SCHEDULE, seed=3, minutes=4.0, rate=200.0), tmp_path, jars)
+    report = await run(Plan(SCHEDULE, seed=3, minutes=4.0, rate=200.0, commands=20.0), tmp_path, jars)
     assert report.verdict.differences == []
     assert [fault.kind for fault in report.faults] == list(SCHEDULE)
     assert all(fault.cured for fault in report.faults)
