@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tests.integration.engine.traffic import wait_drained
 pytestmark = pytest.mark.fault
 
 Plant = Callable[[Topics], None]
+COMMANDED = 300  # of the history, each event with a command beside it
 
 
 def fullest(topics: Topics, name: str) -> list[Any]:
@@ -252,25 +252,26 @@ async def test_the_judge_finds_every_planted_error_and_nothing_in_an_exact_resul
 ) -> None:
     """What a worker wrote is exact; with one record dropped, repeated, moved or altered it is not."""
     messages, people = history(customers=60, days=120, seed=5), People(seed=5)
+    first, rest = messages[:-COMMANDED], messages[-COMMANDED:]
     with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(calm.written(log.parent))) as worker:
         await asyncio.to_thread(worker.wait_ready)
         async with open_feed(settings) as sender:
-            for number, (key, value) in enumerate(messages):
+            for number, (key, value) in enumerate(first):
                 await sender.send(key, value)
                 if number % 200 == 0:  # several transactions
                     await sender.flush()
                     await asyncio.sleep(0.1)
         # Not the lag: the worker's own view of it is a second old, and knows only what was fetched.
-        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", len(messages))
+        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", len(first))
         for record in await read_topic(settings, "alerts"):
             people.see(decode_alert(record.value))
-        async with open_feed(settings, COMMANDS) as sender, open_feed(settings) as again:
-            for key, value in islice(people.messages(), 300):
-                await sender.send(key, value)
-                await again.send(*people.chance.choice(messages))  # both topics in one step
+        async with open_feed(settings, COMMANDS) as sender, open_feed(settings) as more:
+            for command, event in zip(people.messages(), rest, strict=False):  # both topics in one step
+                await sender.send(*command)
+                await more.send(*event)
                 await asyncio.sleep(0.01)
                 await sender.post()
-                await again.post()
+                await more.post()
         await wait_drained(settings)
         assert await asyncio.to_thread(worker.stop) == 0
     topics = await read(settings)
