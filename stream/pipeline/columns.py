@@ -232,10 +232,9 @@ def _in_arrival_order(parts: list[PromiseEvents]) -> PromiseEvents:
 
 def _optional_seconds(times: Sequence[datetime | None]) -> NDArray[np.uint32]:
     """Seconds of each time, 0 where None; a time outside 1990-2100 says nothing and counts as absent."""
-    known = [(i, time) for i, time in enumerate(times) if time is not None and 1989 <= time.year <= 2100]
+    at = np.flatnonzero([time is not None for time in times])
     result = np.zeros(len(times), np.uint32)
-    if known:
-        at, time_ms = np.array([i for i, _ in known]), epoch_ms([time for _, time in known])
-        inside = (time_ms >= EARLIEST_MS) & (time_ms <= LAST_MS)  # in UTC: a zone may move it out of its year
-        result[at[inside]] = seconds(time_ms[inside])
+    time_ms = epoch_ms([time for time in times if time is not None])
+    inside = (time_ms >= EARLIEST_MS) & (time_ms <= LAST_MS)
+    result[at[inside]] = seconds(time_ms[inside])
     return result

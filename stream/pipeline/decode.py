@@ -61,20 +61,20 @@ def decode(records: Sequence[Record], now_ms: int, effects: Effects) -> Decoded:
     good = Decoded()
     for start in range(0, len(records), CHUNK):
         chunk = records[start : start + CHUNK]
-        events = _all_good(chunk)
-        if events is None:
+        found = _all_good(chunk)
+        if found is None:
             _one_by_one(chunk, good, effects)
         else:
-            good.events += events
+            good.events += found[0]
+            good.keys += found[1]
             good.records += chunk
-    good.keys = [record.key for record in good.records if record.key is not None]
     good.times_ms = epoch_ms(list(map(TIME, good.events)))
     _refuse_times(good, min(LAST_MS, now_ms + MAX_AHEAD_MS), effects)
     return good
 
 
-def _all_good(records: Sequence[Record]) -> list[Interaction] | None:
-    """The events of records without headers; None if there is anything to be said of any of them."""
+def _all_good(records: Sequence[Record]) -> tuple[list[Interaction], list[bytes]] | None:
+    """Events and keys of records without headers; None if there is anything to be said of any of them."""
     keys, values, headers = zip(*map(PARTS, records), strict=True)
     if any(headers) or None in keys or None in values or max(map(len, values)) > MAX_RECORD_BYTES:
         return None
@@ -84,7 +84,8 @@ def _all_good(records: Sequence[Record]) -> list[Interaction] | None:
         return None
     if min(keys) < b" ":  # ours; customers that are equal to their keys are checked with them
         return None
-    return events if list(map(str.encode, map(CUSTOMER, events))) == list(keys) else None
+    customers = list(map(str.encode, map(CUSTOMER, events)))
+    return (events, customers) if customers == list(keys) else None
 
 
 def _one_by_one(records: Sequence[Record], good: Decoded, effects: Effects) -> None:
@@ -99,10 +100,11 @@ def _one_by_one(records: Sequence[Record], good: Decoded, effects: Effects) -> N
         except DECODE_ERRORS as failure:
             refuse(effects, record, *classify(failure, value), UNKNOWN)
             continue
-        if event.customer_id.encode() != record.key:
+        if (customer := event.customer_id.encode()) != record.key:
             refuse(effects, record, "key_mismatch", OTHER_KEY, type_name(type(event)))
             continue
         good.events.append(event)
+        good.keys.append(customer)
         good.records.append(record)
 
 

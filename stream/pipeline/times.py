@@ -13,6 +13,11 @@ __all__ = ["epoch_ms", "to_ms"]
 
 QUOTE, POINT, ZULU = b'".Z'
 DIGITS = np.array([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18])  # YYYY-MM-DDThh:mm:ss
+PLACES = np.zeros((14, 3))
+"""What each digit adds to the month (12 a year), to its day, to the second of the day."""
+PLACES[:6, 0] = 12_000, 1_200, 120, 12, 10, 1
+PLACES[6:8, 1] = 10, 1
+PLACES[8:, 2] = 36_000, 3_600, 600, 60, 10, 1
 MICROS = np.array([20, 21, 22, 23, 24, 25])  # behind the point
 
 
@@ -40,10 +45,10 @@ def _by_text(text: NDArray[np.uint8]) -> Ints | None:
     start, end = quotes[::2] + 1, quotes[1::2]
     if not (text[end - 1] == ZULU).all():
         return None
-    digit = (text[start[:, None] + DIGITS] - ord("0")).astype(np.int64)
-    year = digit[:, 0] * 1000 + digit[:, 1] * 100 + digit[:, 2] * 10 + digit[:, 3]
-    month, day, hour, minute, second = (10 * digit[:, i] + digit[:, i + 1] for i in range(4, 14, 2))
-    found = (((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000
+    digits = (text[start[:, None] + DIGITS] - ord("0")).astype(np.float64)
+    month, day, second = (digits @ PLACES).astype(np.int64).T
+    first = int(month.min())
+    found = ((_month_starts(first, int(month.max()))[month - first] + day - 1) * 86_400 + second) * 1000
     fraction = np.flatnonzero(text[start + 19] == POINT)
     if len(fraction):
         micro = (text[start[fraction, None] + MICROS] - ord("0")).astype(np.int64) @ 10 ** np.arange(
@@ -55,8 +60,7 @@ def _by_text(text: NDArray[np.uint8]) -> Ints | None:
     return found
 
 
-def _days(year: Ints, month: Ints, day: Ints) -> Ints:
-    """Days from 1970-01-01 in the proleptic Gregorian calendar; years are counted from March."""
-    year = year - (month <= 2)
-    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    return 365 * year + year // 4 - year // 100 + year // 400 + day_of_year - 719_468
+def _month_starts(first: int, last: int) -> Ints:
+    """Days from 1970-01-01 to the first of each of some months, which are counted from the year 0."""
+    months = np.arange(first - 1970 * 12 - 1, last - 1970 * 12).astype("datetime64[M]")
+    return months.astype("datetime64[D]").astype(np.int64)

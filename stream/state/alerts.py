@@ -210,15 +210,14 @@ class AlertSlots:
         ends = np.cumsum(np.bincount(owner, minlength=len(rows))).tolist()
         kept, start = [], 0
         for end in ends:
-            said = (
-                [
-                    (int(slots["rule"][k]), self.people[at])
-                    for k, at in enumerate(place[start:end].tolist(), start)
-                    if at in self.people
-                ]
-                if self.people
-                else []
-            )
+            if end == start:  # nearly everybody's
+                kept.append(NO_ALERTS)
+                continue
+            said = [
+                (int(slots["rule"][k]), self.people[at])
+                for k, at in enumerate(place[start:end].tolist(), start)
+                if at in self.people
+            ]
             kept.append(
                 Kept(end - start, data[start * SLOT.itemsize : end * SLOT.itemsize], people.encode(said))
             )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stream.model.columns import EPOCH_1990_MS, Ints
 from stream.model.feedback import KEPT_DAYS
 from stream.state.layout import FEEDBACK_SLOTS
-from stream.state.tail import Tails
+from stream.state.tail import NO_TAIL, Tails
 
 __all__ = ["MAX_FEEDBACK", "UNIT_S", "Remembered", "add", "heard_since", "remembered"]
 
@@ -43,12 +43,8 @@ def add(store: NDArray[np.void], tails: Tails, rows: Ints, time_s: NDArray[np.ui
     slots = store["feedback"][touched]
     row, place = np.nonzero(slots)
     parts = [(owner, entry), (row, slots[row, place].astype(np.int64))]
-    spilled = [
-        (i, np.frombuffer(tail.feedback, np.uint32))
-        for i, tail in (enumerate(map(tails.get, touched.tolist())) if tails else ())
-        if tail is not None and tail.feedback
-    ]
-    parts += [(np.full(len(old), i), old.astype(np.int64)) for i, old in spilled]
+    spilled, size, old = _in_tails(tails, touched)
+    parts.append((np.repeat(spilled, size), old.astype(np.int64)))
     # One sort by row, within a row latest first: entries stand complemented in the lower half.
     ordered = np.sort(np.concatenate([(i << 32) | (LAST - each) for i, each in parts]))
     row, entry = ordered >> 32, LAST - (ordered & LAST)
@@ -60,20 +56,29 @@ def add(store: NDArray[np.void], tails: Tails, rows: Ints, time_s: NDArray[np.ui
     slots[row[here], rank[here]] = entry[here]
     store["feedback"][touched] = slots
     over = young & (rank >= FEEDBACK_SLOTS) & (rank < FEEDBACK_SLOTS + MAX_FEEDBACK)
-    if spilled or over.any():
-        _spill(tails, touched, [i for i, _ in spilled], row[over], entry[over])
+    if len(spilled) or over.any():
+        _spill(tails, touched, spilled.tolist(), row[over], entry[over])
 
 
 def _spill(tails: Tails, touched: Ints, before: list[int], row: Ints, entry: Ints) -> None:
     """Write what did not fit; `row` ascending, index into `touched`."""
     now, start = np.unique(row, return_index=True)
-    for i, first, end in zip(now.tolist(), start.tolist(), [*start[1:].tolist(), len(entry)], strict=False):
-        tails.tail(int(touched[i])).feedback = entry[first:end].astype(np.uint32).tobytes()
+    data, edges = entry.astype(np.uint32).tobytes(), [*(4 * start).tolist(), 4 * len(entry)]
+    for number, first, end in zip(touched[now].tolist(), edges, edges[1:], strict=False):
+        tails.tail(number).feedback = data[first:end]
     for i in set(before) - set(now.tolist()):
         number = int(touched[i])
         tails[number].feedback = b""
         if tails[number].empty:
             tails.forget(number)
+
+
+def _in_tails(tails: Tails, rows: Ints) -> tuple[Ints, Ints, NDArray[np.uint32]]:
+    """(which of the rows have feedback in their tail, how much each, all of it)."""
+    found = [tails.get(row, NO_TAIL).feedback for row in rows.tolist()] if tails else []
+    size = np.fromiter(map(len, found), np.int64, len(found)) // 4
+    spilled = np.flatnonzero(size)
+    return spilled, size[spilled], np.frombuffer(b"".join(found), np.uint32)
 
 
 class Remembered(NamedTuple):
@@ -95,19 +100,14 @@ class Remembered(NamedTuple):
 def remembered(slots: NDArray[np.uint32], tails: Tails, rows: Ints) -> Remembered:
     """What is remembered of some rows, distinct; `slots` is their `feedback`, (n, FEEDBACK_SLOTS)."""
     owner, place = np.nonzero(slots)
-    entries, owners = [slots[owner, place]], [owner]
     newest = slots[:, 0] >> CODE_BITS
     since = np.where(newest > 0, newest.astype(np.int64) - KEPT_UNITS, 0)
-    for i, tail in enumerate(map(tails.get, rows.tolist())) if tails else ():
-        if tail is not None and tail.feedback:
-            further = np.frombuffer(tail.feedback, np.uint32)
-            entries.append(further)
-            owners.append(np.full(len(further), i))
-            if len(further) == MAX_FEEDBACK:
-                since[i] = int(further[-1] >> CODE_BITS)
-    entry = np.concatenate(entries)
+    spilled, size, further = _in_tails(tails, rows)
+    full = size == MAX_FEEDBACK
+    since[spilled[full]] = further[np.cumsum(size)[full] - 1] >> CODE_BITS
+    entry = np.concatenate([slots[owner, place], further])
     return Remembered(
-        owner=np.concatenate(owners),
+        owner=np.concatenate([owner, np.repeat(spilled, size)]),
         time_ms=_to_ms(entry >> CODE_BITS),
         code=(entry & CODES).astype(np.int64),
         since_ms=_to_ms(since),

@@ -116,10 +116,7 @@ def most_then(
     bad[heard[later.unknown]] = 0.0
     most = 100.0 * (good + base * prior) / (good + bad + prior)
     most[np.nonzero(store["promises"]["reopened"] > 0)[0]] = 100.0
-    if table.tails:
-        tails = map(table.tails.get, rows.tolist())
-        spilled = (tail is not None and bool(tail.places) for tail in tails)
-        most[np.fromiter(spilled, np.bool_, len(rows))] = 100.0
+    most[table.tails.with_promises(rows)] = 100.0
     most[(store["first_s"].astype(np.int64) - 1) * 1000 + EPOCH_1990_MS > then_ms] = 0.0
     return most
 

@@ -15,7 +15,7 @@ from stream.model.columns import Floats, Ints
 from stream.model.evidence import CAUSES
 from stream.model.parameters import Parameters
 from stream.state.layout import PROMISE_SLOTS, put_promises, take_promises
-from stream.state.tail import Tails
+from stream.state.tail import NO_TAIL, Tails
 
 __all__ = ["PROMISE_COLUMNS", "PromiseSums", "Steps", "apply", "evidence_of", "ledgers", "most_late_s"]
 
@@ -94,7 +94,7 @@ def _merge_distinct(store: NDArray[np.void], tails: Tails, steps: Steps, paramet
     free = ledger["ref"] == 0
     slot = np.where(found, matches.argmax(axis=1), free.argmax(axis=1))
     placed = found | free.any(axis=1)
-    spilled = _spilled(tails, rows)
+    spilled = tails.with_promises(rows)
     if not (placed & ~spilled).all():
         done = _settled(ledger, steps.time_s[:, None])
         replace = ~placed & ~spilled & done.any(axis=1)
@@ -133,14 +133,6 @@ def _settled(promises: NDArray[np.void], time_s: NDArray[np.uint32]) -> NDArray[
     return over & (untouched + np.uint32(SETTLED_S) < time_s)
 
 
-def _spilled(tails: Tails, rows: Ints) -> NDArray[np.bool_]:
-    """Mask of rows that have promises in their tail."""
-    if not tails:
-        return np.zeros(len(rows), np.bool_)
-    found = map(tails.get, rows.tolist())
-    return np.array([tail is not None and len(tail.places) > 0 for tail in found], np.bool_)
-
-
 def _places_in_tails(
     store: NDArray[np.void],
     tails: Tails,
@@ -154,29 +146,23 @@ def _places_in_tails(
     Returns:
         (events, places); an event is missing if its promise is not in the tail and the row has room for it.
     """
-    places: dict[int, int] = {}
-    missing: list[int] = []
-    refs = steps.ref[events].tolist()
-    for i, row, ref in zip(events.tolist(), steps.rows[events].tolist(), refs, strict=True):
-        tail = tails.get(row)
-        place = tail.places.get(ref) if tail is not None else None
-        if place is None:
-            missing.append(i)
-        else:
-            places[i] = place
-    if missing:
-        _fold_settled(store, tails, steps.of(np.array(missing)), parameters)
-    for i in missing:
-        row, ref = int(steps.rows[i]), int(steps.ref[i])
-        if not has_room[i]:
-            tail = tails.tail(row)
-            if len(tail.places) >= MAX_SPILLED:
-                _break_oldest(store, tails, row, int(steps.time_s[i]), parameters)
-            places[i] = tails.add(tail, ref)
-        elif (tail := tails.get(row)) is not None and tail.empty:
-            tails.forget(row)
-    n = len(places)
-    return np.fromiter(places, np.int64, n), np.fromiter(places.values(), np.int64, n)
+    asked = steps.of(events)
+    rows, refs = asked.rows.tolist(), asked.ref.tolist()
+    known = [tails.get(row, NO_TAIL).places.get(ref, -1) for row, ref in zip(rows, refs, strict=True)]
+    places = np.array(known, np.int64)
+    missing = places < 0
+    if missing.any():
+        _fold_settled(store, tails, asked.of(np.flatnonzero(missing)), parameters)
+        new = asked.of(np.flatnonzero(missing & ~has_room[events]))
+        for row, time_s in zip(new.rows.tolist(), new.time_s.tolist(), strict=True):
+            if len(tails.get(row, NO_TAIL).places) >= MAX_SPILLED:
+                _break_oldest(store, tails, row, time_s, parameters)
+        places[missing & ~has_room[events]] = tails.add(new.rows.tolist(), new.ref.tolist())
+        for row in asked.rows[missing & has_room[events]].tolist():
+            if row in tails and tails[row].empty:
+                tails.forget(row)
+    found = places >= 0
+    return events[found], places[found]
 
 
 def _fold_settled(store: NDArray[np.void], tails: Tails, steps: Steps, parameters: Parameters) -> None:
@@ -187,8 +173,7 @@ def _fold_settled(store: NDArray[np.void], tails: Tails, steps: Steps, parameter
         return
     rows = np.repeat(steps.rows, size)[settled]
     _fold(store, rows, promises[settled], parameters)
-    for row, ref in zip(rows.tolist(), promises["ref"][settled].tolist(), strict=True):
-        tails.drop(tails[row], [ref])
+    tails.drop(rows.tolist(), promises["ref"][settled].tolist())
 
 
 def _break_oldest(
@@ -200,7 +185,7 @@ def _break_oldest(
     broken = promises[oldest : oldest + 1].copy()
     broken["failed"], broken["closed"] = 1, np.maximum(broken["closed"], np.uint32(time_s))
     _fold(store, np.array([row]), broken, parameters)
-    tails.drop(tails[row], broken["ref"].tolist())
+    tails.drop([row], broken["ref"].tolist())
     tails.given_up += 1
 
 
@@ -248,7 +233,7 @@ def ledgers(store: NDArray[np.void], tails: Tails, rows: Ints) -> tuple[Ints, ND
     """Every promise of n rows: (index of the row, promise), both (m,)."""
     slots = take_promises(store, rows)
     owner, place = np.nonzero(slots["ref"])
-    spilled = np.flatnonzero(_spilled(tails, rows))
+    spilled = np.flatnonzero(tails.with_promises(rows))
     if not len(spilled):
         return owner, slots[owner, place]  # NumPy joins structured records field by field, slowly
     further, size = tails.promises(rows[spilled].tolist())
@@ -260,7 +245,7 @@ def most_late_s(
 ) -> Floats:
     """For how many seconds the most overdue open promise of each of n rows is late; 0 if none is."""
     found: Floats = model.late_seconds(take_promises(store, rows), now_ms, parameters).max(axis=1)
-    spilled = np.flatnonzero(_spilled(tails, rows))
+    spilled = np.flatnonzero(tails.with_promises(rows))
     if len(spilled):
         further, size = tails.promises(rows[spilled].tolist())
         late = model.late_seconds(further, now_ms, parameters)
@@ -272,7 +257,7 @@ def _add_tails(
     sums: PromiseSums, tails: Tails, rows: Ints, now_ms: int, parameters: Parameters, *, past: bool
 ) -> None:
     """Add what the promises in the tails say, all at once."""
-    where = np.flatnonzero(_spilled(tails, rows))
+    where = np.flatnonzero(tails.with_promises(rows))
     if not len(where):
         return
     promises, size = tails.promises(rows[where].tolist())

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from stream.model.columns import Ints
 from stream.state.layout import DAY_SLOTS
-from stream.state.tail import Tail, Tails
+from stream.state.tail import NO_TAIL, Tail, Tails
 
 __all__ = ["add_amounts", "add_days", "amounts"]
+
+LAST_DAY = np.int64(0xFFFF)
 
 
 def add_days(store: NDArray[np.void], tails: Tails, rows: Ints, days: NDArray[np.uint16]) -> None:
@@ -36,29 +38,29 @@ def add_days(store: NDArray[np.void], tails: Tails, rows: Ints, days: NDArray[np
     slot = store["n_days"][new_rows].astype(np.int64) + rank
     store["days"][new_rows[fast], slot[fast]] = new_days[fast]
     store["n_days"][touched[fits]] += count[fits].astype(np.uint16)
-    for row, day in zip(new_rows[~fast].tolist(), new_days[~fast].tolist(), strict=True):
-        _add_to_full_row(store, tails, row, day)
+    if not fits.all():
+        _add_to_full_rows(store, tails, new_rows[~fast], new_days[~fast].astype(np.int64))
     _lower_first_day(store, touched, new_days[start])
 
 
-def _add_to_full_row(store: NDArray[np.void], tails: Tails, row: int, day: int) -> None:
-    """Slow path: the row's slots are (nearly) used up; the oldest day moves to the tail."""
-    days, n_days = store["days"], int(store["n_days"][row])
-    if n_days < DAY_SLOTS:
-        days[row, n_days] = day
-        store["n_days"][row] = n_days + 1
-        return
-    tail = tails.tail(row)
-    if day in tail.days:
-        return
-    known = days[row].tolist()
-    oldest = min(known)
-    if day > oldest:
-        tail.add_day(oldest)
-        days[row, known.index(oldest)] = day
-    else:
-        tail.add_day(day)
-    store["n_days"][row] = n_days + 1
+def _add_to_full_rows(store: NDArray[np.void], tails: Tails, rows: Ints, days: Ints) -> None:
+    """Days that are not in their rows' slots, which are too few: the latest stay there, others move."""
+    pairs = zip(rows.tolist(), days.tolist(), strict=True)
+    new = ~np.fromiter((day in tails.get(row, NO_TAIL).days for row, day in pairs), np.bool_, len(rows))
+    touched, owner = np.unique(rows[new], return_inverse=True)
+    slots = store["days"][touched]
+    row, place = np.nonzero(slots)
+    parts = ((owner, days[new]), (row, slots[row, place].astype(np.int64)))
+    # One sort by row, within a row latest first: days stand complemented in the lower half.
+    ordered = np.sort(np.concatenate([(i << 16) | (LAST_DAY - day) for i, day in parts]))
+    row, day = ordered >> 16, LAST_DAY - (ordered & LAST_DAY)
+    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(len(touched)))[row]
+    here = rank < DAY_SLOTS
+    slots[row[here], rank[here]] = day[here]
+    store["days"][touched] = slots
+    store["n_days"][touched] += np.bincount(owner, minlength=len(touched)).astype(np.uint16)
+    for number, moved in zip(touched[row[~here]].tolist(), day[~here].tolist(), strict=True):
+        tails.tail(number).add_day(moved)
 
 
 def _lower_first_day(store: NDArray[np.void], touched: Ints, smallest: NDArray[np.uint16]) -> None:

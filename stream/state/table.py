@@ -11,7 +11,7 @@ from stream.state.alerts import AlertSlots, Kept
 from stream.state.keys import KeyIndex
 from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, extend, grown, put, take
 from stream.state.storm import Storm
-from stream.state.tail import Tails
+from stream.state.tail import NO_TAIL, Tails
 
 __all__ = ["CustomerTable"]
 
@@ -90,9 +90,7 @@ class CustomerTable:
 
     def encode(self, rows: Ints) -> list[bytes]:
         """Changelog value of each row: the row's bytes, and its overflow if it has one."""
-        data = take(self.rows, rows).tobytes()
-        size = ROW.itemsize
-        values = [data[i : i + size] for i in range(0, len(data), size)]
+        values: list[bytes] = take(self.rows, rows).view(f"V{ROW.itemsize}").tolist()
         further = self._with_tail(rows)
         if len(further):
             encoded = self.tails.encode(rows[further].tolist(), self.alerts.encode(rows[further]))
@@ -104,9 +102,8 @@ class CustomerTable:
         """Which of some rows have more than their fixed bytes."""
         further = self.alerts.heads[rows] > 0
         if self.tails:
-            tails = self.tails
-            for i in np.flatnonzero(list(map(tails.__contains__, rows.tolist()))).tolist():
-                further[i] |= not tails[int(rows[i])].empty
+            overflows = [not self.tails.get(row, NO_TAIL).empty for row in rows.tolist()]
+            further |= np.array(overflows, np.bool_)
         return np.flatnonzero(further)
 
     def load(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:

@@ -8,6 +8,7 @@ customers are merged and judged at once; a tail only knows the places of its own
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, repeat
 from types import MappingProxyType
 
@@ -20,11 +21,18 @@ from stream.model.promises import PROMISE
 from stream.state.alerts import NO_ALERTS, SLOT, Kept
 from stream.state.marks import Marks
 
-__all__ = ["Tail", "Tails"]
+__all__ = ["NO_TAIL", "Tail", "Tails"]
 
 _COUNTS = struct.Struct("<HHHHHI")  # days, promises, feedback, amounts, alerts, bytes of people's words
 _AMOUNT = np.dtype([("currency", "<u2"), ("amount_e4", "<i8")])
 _WORDS = PROMISE.itemsize // 8
+
+
+@lru_cache(maxsize=1024)
+def _days(n: int) -> struct.Struct:
+    return struct.Struct(f"<{n}H")
+
+
 NOTHING: MappingProxyType[int, int] = MappingProxyType({})
 
 
@@ -80,6 +88,7 @@ class Tails(dict[int, Tail]):
         self.marked: set[int] = set()
         self._pool = np.zeros((64, _WORDS), np.uint64)
         self._free = list(range(63, -1, -1))
+        self._has_promises = np.zeros(64, np.bool_)  # by row; never the last: whoever lies beyond has none
 
     def tail(self, row: int) -> Tail:
         """The row's tail, made if there is none."""
@@ -93,7 +102,9 @@ class Tails(dict[int, Tail]):
         tail = self.pop(row, None)
         if tail is not None:
             self.marked.discard(row)
-            self._free += tail.places.values()
+            if tail.places:
+                self._free += tail.places.values()
+                self._has_promises[row] = False
 
     def marks(self, row: int) -> Marks:
         """The row's marks, made if there are none."""
@@ -103,22 +114,39 @@ class Tails(dict[int, Tail]):
             self.marked.add(row)
         return tail.marks
 
-    def add(self, tail: Tail, ref: int) -> int:
-        """Place of a new, empty promise at the end of a tail."""
-        if not self._free:
+    def with_promises(self, rows: Ints) -> NDArray[np.bool_]:
+        """Mask of the rows that have promises here."""
+        return self._has_promises.take(rows, mode="clip")
+
+    def add(self, rows: Sequence[int], refs: Sequence[int]) -> Ints:
+        """Places of new, empty promises, each at the end of its row's tail; a row may come more than once."""
+        if not len(rows):
+            return np.empty(0, np.int64)
+        while len(self._free) < len(rows):
             n = len(self._pool)
             self._pool = np.concatenate([self._pool, np.zeros((n, _WORDS), np.uint64)])
-            self._free = list(range(2 * n - 1, n - 1, -1))
+            self._free = [*range(2 * n - 1, n - 1, -1), *self._free]
+        places = np.array([self._add(self.tail(row), ref) for row, ref in zip(rows, refs, strict=True)])
+        self._pool[places] = 0
+        if max(rows) + 1 >= len(self._has_promises):
+            self._has_promises = np.append(self._has_promises, np.zeros(max(rows) + 1, np.bool_))
+        self._has_promises[rows] = True
+        return places
+
+    def _add(self, tail: Tail, ref: int) -> int:
         if not isinstance(tail.places, dict):
             tail.places = {}
         place = tail.places[ref] = self._free.pop()
-        self._pool[place] = 0
         return place
 
-    def drop(self, tail: Tail, refs: Iterable[int]) -> None:
-        """Take promises out of a tail."""
-        if isinstance(tail.places, dict):
-            self._free += [tail.places.pop(ref) for ref in refs]
+    def drop(self, rows: Iterable[int], refs: Iterable[int]) -> None:
+        """Take promises out of the tails of rows; a row may come more than once."""
+        for row, ref in zip(rows, refs, strict=True):
+            tail = self[row]
+            if isinstance(tail.places, dict):
+                self._free.append(tail.places.pop(ref))
+            if not tail.places:
+                self._has_promises[row] = False
 
     def at(self, places: Ints) -> NDArray[np.void]:
         """Copy of the promises at some places."""
@@ -147,18 +175,18 @@ class Tails(dict[int, Tail]):
         encoded = []
         for row, n, kept in zip(rows, size.tolist(), alerts or repeat(NO_ALERTS, len(rows)), strict=True):
             tail = self.get(row, NO_TAIL)
-            days, amounts = sorted(tail.days), sorted((tail.amounts or {}).items())
+            days = sorted(tail.days)
+            amounts = sorted(tail.amounts.items()) if tail.amounts else ()
             start, end = end, end + n * PROMISE.itemsize
-            encoded.append(
-                _COUNTS.pack(len(days), n, len(tail.feedback) // 4, len(amounts), kept.n, len(kept.people))
-                + struct.pack(f"<{len(days)}H", *days)
-                + data[start:end]
-                + tail.feedback
-                + (np.array(amounts, _AMOUNT).tobytes() if amounts else b"")
-                + kept.slots
-                + kept.people
-                + (b"" if tail.marks is None else tail.marks.encode())
-            )
+            counts = len(days), n, len(tail.feedback) // 4, len(amounts), kept.n, len(kept.people)
+            parts = [_COUNTS.pack(*counts), _days(len(days)).pack(*days), data[start:end], tail.feedback]
+            if amounts:
+                parts.append(np.array(amounts, _AMOUNT).tobytes())
+            if kept.n:
+                parts += kept.slots, kept.people
+            if tail.marks is not None:
+                parts.append(tail.marks.encode())
+            encoded.append(b"".join(parts))
         return encoded
 
     def decode(self, row: int, data: bytes) -> Kept:
@@ -197,10 +225,9 @@ class Tails(dict[int, Tail]):
             tail.marks = marks
             self.marked.add(row)
         if n_days:
-            tail.days = set(struct.unpack_from(f"<{n_days}H", data, _COUNTS.size))
+            tail.days = set(_days(n_days).unpack_from(data, _COUNTS.size))
         promises = np.frombuffer(data, PROMISE, n_promises, promises_at)
-        places = [self.add(tail, ref) for ref in promises["ref"].tolist()]
-        self.put(np.array(places, np.int64), promises)
+        self.put(self.add([row] * n_promises, promises["ref"].tolist()), promises)
         tail.feedback = bytes(data[feedback_at:amounts_at])
         if n_amounts:
             tail.amounts = dict(np.frombuffer(data, _AMOUNT, n_amounts, amounts_at).tolist())
