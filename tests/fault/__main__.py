@@ -11,8 +11,10 @@ Standard output: the schedule first, one line per fault, the verdict last. Stand
 stall_s is the longest that a record of any partition waited for its commit, counted from the END of a fault
 (thawed, broker up, network healed, process gone); outage_s counts from its beginning. A stall may last a
 session time-out and a restore (process start included); what was longer is counted in the verdict.
-Exit 0 if every row, score, alert and dead letter is exact, 1 if not, 2 wrong use, 130 interrupted. Broker
-data and logs of a run that failed are kept; standard error says where.
+Meanwhile people say things about the alerts that are published, some of them twice, stale, forged or broken:
+`commands` of the verdict counts what became of each.
+Exit 0 if every row, score, alert, command and dead letter is exact, 1 if not, 2 wrong use, 130 interrupted.
+Broker data and logs of a run that failed are kept; standard error says where.
 """
 
 import argparse
@@ -45,6 +47,7 @@ def _arguments() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser.add_argument("--seed", type=int, default=7, help="of schedule, choices and history (default 7)")
     parser.add_argument("--minutes", type=float, default=10.0, help="no further fault after so long (10)")
     parser.add_argument("--rate", type=float, default=400.0, help="events per second (default 400)")
+    parser.add_argument("--commands", type=float, default=20.0, help="of people, per second (default 20)")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--kinds", help="only these, by comma, in an order of chance (default: all)")
     which.add_argument("--schedule", help="these, by comma, in this order; --faults does not count")
@@ -58,8 +61,8 @@ def main() -> int:
     named = (given.schedule or given.kinds or "").split(",") if given.schedule or given.kinds else list(KINDS)
     if known(named):
         parser.error(f"no kind is called {', '.join(known(named))}; --help lists them")
-    if given.faults < 1 or given.minutes <= 0 or given.rate <= 0:
-        parser.error("--faults, --minutes and --rate are above 0")
+    if given.faults < 1 or min(given.minutes, given.rate, given.commands) <= 0:
+        parser.error("--faults, --minutes, --rate and --commands are above 0")
     kinds = named if given.schedule else schedule(given.faults, given.seed, named)
     HOME.mkdir(exist_ok=True)
     # While the broker is away aiokafka says so hundreds of times a second; the stall says it once.
@@ -69,7 +72,7 @@ def main() -> int:
     directory = Path(mkdtemp(prefix=f"soak-{given.seed}-", dir=HOME))
     exact = False
     try:
-        plan = Plan(kinds, given.seed, given.minutes, given.rate)
+        plan = Plan(kinds, given.seed, given.minutes, given.rate, given.commands)
         report = asyncio.run(run(plan, directory, HOME / "jars", _say))
         _say(report.summary())
         exact = report.exact

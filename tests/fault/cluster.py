@@ -21,7 +21,8 @@ __all__ = ["SLOTS", "Cluster", "cluster"]
 SLOTS = 3
 DISK_MB = 2_000
 ATTEMPTS = 3
-KEEP_ALL = {"scores": {"min.compaction.lag.ms": "86400000"}}  # the judge reads chains without a gap
+KEPT = {"min.compaction.lag.ms": "86400000"}
+KEEP_ALL = {"scores": KEPT, "customers-changelog": KEPT}  # the judge reads chains without a gap
 
 
 @dataclass(frozen=True, slots=True)

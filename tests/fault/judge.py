@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,29 +10,40 @@ import numpy as np
 
 from schemas.alert import AlertV1
 from schemas.codec import decode_alert, decode_score
+from schemas.dead_letter import said
 from schemas.score import ScoreV1
 from stream.config import Settings
 from stream.engine.reader import read_topic
+from stream.engine.topics import COMMANDS
 from stream.model import parameters
 from stream.pipeline import Pipeline
 from stream.state.alerts import State
 from stream.state.position import POSITION_KEY, Position
 from stream.state.table import CustomerTable
 from tests import calm
+from tests.fault.hearing import answers, command_differences, hear
 from tests.oracles import (
     Oracle,
     alert_differences,
     checkpoint_differences,
+    decision_differences,
     score_differences,
     table_differences,
 )
+from tests.oracles.people import APPLIED, SUPERSEDED
 
-__all__ = ["OUTPUTS", "Topics", "Verdict", "compare", "judge", "read"]
+__all__ = ["OUTPUTS", "SOURCES", "Topics", "Verdict", "compare", "judge", "read"]
+
+SOURCES = ("interactions", COMMANDS)
 
 OUTPUTS = ("customers-changelog", "scores", "alerts", "alert-log", "dead-letters")
 
 Topics = dict[str, dict[int, list[Any]]]
 """Records as read, by registry name and partition."""
+Records = dict[str, list[Any]]
+"""The same of one partition."""
+Origin = tuple[str, int]
+"""A source by its registry name, and an offset in the partition."""
 
 
 @dataclass
@@ -40,13 +52,15 @@ class Verdict:
 
     Attributes:
         differences: one line each.
-        compared: how many scores, alerts, rows and dead letters were compared.
+        compared: how many scores, alerts, rows, dead letters and commands were compared.
+        answers: commands by what became of them: applied, superseded or the cause of the refusal.
         lost: events that are in no row.
         doubled: events that are in a row twice.
     """
 
     differences: list[str] = field(default_factory=list)
     compared: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     doubled: int = 0
 
@@ -61,16 +75,16 @@ async def judge(settings: Settings) -> Verdict:
 
 
 async def read(settings: Settings) -> Topics:
-    """Everything on the source and on what workers write, read committed."""
-    return {name: await _by_partition(settings, name) for name in ("interactions", *OUTPUTS)}
+    """Everything on the sources and on what workers write, read committed."""
+    return {name: await _by_partition(settings, name) for name in (*SOURCES, *OUTPUTS)}
 
 
 def compare(settings: Settings, topics: Topics) -> Verdict:
-    """The outputs against what an oracle per partition makes of the source."""
+    """The outputs against what an oracle per partition makes of the sources."""
     verdict = Verdict()
     for number in sorted({number for partitions in topics.values() for number in partitions}):
-        outputs = {name: topics[name].get(number, []) for name in OUTPUTS}
-        _judge_partition(settings, topics["interactions"].get(number, []), outputs, verdict)
+        records = {name: topics[name].get(number, []) for name in (*SOURCES, *OUTPUTS)}
+        _judge_partition(settings, records, verdict)
     return verdict
 
 
@@ -81,36 +95,47 @@ async def _by_partition(settings: Settings, topic: str) -> dict[int, list[Any]]:
     return dict(found)
 
 
-def _judge_partition(
-    settings: Settings, source: list[Any], outputs: dict[str, list[Any]], verdict: Verdict
-) -> None:
+def _judge_partition(settings: Settings, topics: Records, verdict: Verdict) -> None:
     oracle = Oracle(parameters.load(), calm.RULES)
-    refused = {}
-    for record in source:
+    refused: dict[Origin, str] = {}
+    accepted = defaultdict[str, list[int]](list)
+    for record in topics["interactions"]:
         outcome = oracle.feed(record, record.timestamp)
-        if outcome not in ("scored", "duplicate"):
-            refused[record.offset] = outcome
-    published = [decode_score(record.value) for record in outputs["scores"]]
+        if outcome == "scored":
+            accepted[record.key.decode()].append(record.offset)
+        elif outcome != "duplicate":
+            refused["interactions", record.offset] = outcome
+    heard = hear(settings, accepted, topics[COMMANDS], topics["customers-changelog"])
+    published = [decode_score(record.value) for record in topics["scores"]]
     scores = [score for score in published if score.events <= len(oracle.events.get(score.customer_id, ()))]
     verdict.differences += [
         f"score {score.customer_id} seq {score.seq}: of {score.events} events, more than the source has"
         for score in published
         if score.events > len(oracle.events.get(score.customer_id, ()))
     ]
-    alerts = [decode_alert(record.value) for record in outputs["alert-log"]]
+    alerts = [decode_alert(record.value) for record in topics["alert-log"]]
+    verdict.differences += heard.differences
+    verdict.differences += score_differences(oracle, scores, heard.saying)
+    verdict.differences += alert_differences(oracle, scores, alerts, heard.saying)
+    verdict.differences += _latest_alerts(topics["alerts"], topics["alert-log"])
+    due = answers(heard, oracle.answers)
+    verdict.answers.update(due.values())
+    refused |= {(COMMANDS, at): why for at, why in due.items() if why not in (APPLIED, SUPERSEDED)}
+    letters = [(_origin(settings, letter), letter) for letter in topics["dead-letters"]]
+    verdict.differences += _dead_letters(topics, letters, refused)
+    of_commands = [offset for (topic, offset), _ in letters if topic == COMMANDS]
+    verdict.differences += command_differences(heard, due, of_commands, alerts)
+    table, position = _restored(topics["customers-changelog"])
     verdict.compared.update(scores=len(scores), alerts=len(alerts), dead_letters=len(refused))
-    verdict.compared["records"] += len(source)
-    verdict.differences += score_differences(oracle, scores)
-    verdict.differences += alert_differences(oracle, scores, alerts)
-    verdict.differences += _latest_alerts(outputs["alerts"], outputs["alert-log"])
-    verdict.differences += _dead_letters(source, outputs["dead-letters"], refused)
-    table, position = _restored(outputs["customers-changelog"])
-    verdict.compared["rows"] += len(table)
+    verdict.compared.update(
+        records=len(topics["interactions"]), commands=len(topics[COMMANDS]), rows=len(table)
+    )
     _count_events(oracle, table, verdict)
     verdict.differences += table_differences(oracle, table)
     verdict.differences += checkpoint_differences(oracle, scores, table)
+    verdict.differences += decision_differences(oracle, table)
     verdict.differences += _last_published(table, scores, alerts)
-    verdict.differences += _position(settings, source, position)
+    verdict.differences += _position(settings, topics, position)
 
 
 def _latest_alerts(latest: list[Any], log: list[Any]) -> list[str]:
@@ -124,20 +149,26 @@ def _latest_alerts(latest: list[Any], log: list[Any]) -> list[str]:
     ]
 
 
-def _dead_letters(source: list[Any], letters: list[Any], refused: dict[int, str]) -> list[str]:
+def _origin(settings: Settings, letter: Any) -> Origin:
+    why = said(letter.headers)
+    names = {settings.topic(name): name for name in SOURCES}
+    return names.get(why["topic"], why["topic"]), int(why["offset"])
+
+
+def _dead_letters(
+    topics: Records, letters: list[tuple[Origin, Any]], refused: Mapping[Origin, str]
+) -> list[str]:
     """Exactly the refused records, once each, with their bytes and their cause."""
-    origin = {record.offset: record for record in source}
-    seen: Counter[int] = Counter()
+    records = {(name, record.offset): record for name in SOURCES for record in topics[name]}
+    seen: Counter[Origin] = Counter()
     found = []
-    for letter in letters:
-        headers = {name: value.decode() for name, value in letter.headers}
-        offset = int(headers["kizuna.offset"])
-        seen[offset] += 1
-        if headers["kizuna.cause"] != refused.get(offset):
-            found.append(f"dead letter {offset}: {headers['kizuna.cause']}, not {refused.get(offset)}")
-        record = origin.get(offset)
+    for origin, letter in letters:
+        seen[origin] += 1
+        if (cause := said(letter.headers)["cause"]) != refused.get(origin):
+            found.append(f"dead letter {origin}: {cause}, not {refused.get(origin)}")
+        record = records.get(origin)
         if record is None or (letter.key, letter.value) != (record.key, record.value):
-            found.append(f"dead letter {offset}: other bytes than the source's")
+            found.append(f"dead letter {origin}: other bytes than the source's")
     expected = Counter(refused.keys())
     if seen != expected:
         found.append(f"dead letters: {seen - expected} too many, {expected - seen} missing")
@@ -195,8 +226,9 @@ def _state(slot: np.void) -> str:
     return State(int(slot["back" if slot["state"] == State.PENDING else "state"])).name.lower()
 
 
-def _position(settings: Settings, source: list[Any], position: Position | None) -> list[str]:
-    """The source's end, exactly."""
-    end = source[-1].offset + 1 if source else 0
-    reached = position.offsets.get(settings.topic("interactions"), 0) if position is not None else 0
-    return [] if reached == end else [f"position: {position}, the source ends at {end}"]
+def _position(settings: Settings, topics: Records, position: Position | None) -> list[str]:
+    """The sources' ends, exactly."""
+    offsets = {} if position is None else position.offsets
+    ends = {name: topics[name][-1].offset + 1 if topics[name] else 0 for name in SOURCES}
+    reached = {name: offsets.get(settings.topic(name), 0) for name in SOURCES}
+    return [] if reached == ends else [f"position: {reached}, the sources end at {ends}"]

@@ -12,7 +12,10 @@ from stream.engine.committed import Committed
 from stream.engine.restore import log_reader
 from stream.engine.topics import TopicNames
 
-__all__ = ["Progress"]
+__all__ = ["Place", "Progress"]
+
+Place = tuple[str, int]
+"""A source, as it is called on the cluster, and a partition."""
 
 ANSWER_LIMIT_S = 5.0
 
@@ -54,19 +57,23 @@ class Progress:
             await self.close()
             return None
 
-    async def sample(self) -> tuple[dict[int, int], dict[int, int]] | None:
-        """Next offset of each partition of the source, and how far each is committed; asked in this order."""
-        source = self._names.sources[0]
+    async def sample(self) -> tuple[dict[Place, int], dict[Place, int]] | None:
+        """Next offset of each partition of each source, and how far it is committed; asked in this order."""
+        parts = [part for source in self._names.sources for part in self._parts(source)]
 
-        async def ask() -> tuple[dict[int, int], dict[int, int]]:
-            ends = await self._reader.end_offsets(self._parts(source))
+        async def ask() -> tuple[dict[Place, int], dict[Place, int]]:
+            ends = await self._reader.end_offsets(parts)
             committed = Committed(self._reader, self._names, self._settings.partitions)
-            done = dict.fromkeys(range(self._settings.partitions), 0)
-            for number, position in (await committed.positions()).items():
-                done[number] = position.offsets.get(source, 0)
-            return {part.partition: end for part, end in ends.items()}, done
+            positions = await committed.positions()
+            done = {
+                (source, number): position.offsets.get(source, 0)
+                for number, position in positions.items()
+                for source in self._names.sources
+            }
+            at = {(part.topic, part.partition): end for part, end in ends.items()}
+            return at, dict.fromkeys(at, 0) | done
 
-        found: tuple[dict[int, int], dict[int, int]] | None = await self._ask(ask)
+        found: tuple[dict[Place, int], dict[Place, int]] | None = await self._ask(ask)
         return found
 
     async def open_transactions(self) -> dict[int, int] | None:

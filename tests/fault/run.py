@@ -10,11 +10,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from stream.engine.topics import COMMANDS
 from tests.fault.cluster import cluster
 from tests.fault.disk import SmallDisk
 from tests.fault.history import history
 from tests.fault.judge import Verdict, judge
 from tests.fault.kinds import KINDS
+from tests.fault.load import Load
+from tests.fault.people import People
 from tests.fault.soak import SESSION_S, Fault, Soak, note
 
 __all__ = ["Plan", "Report", "run", "schedule"]
@@ -34,12 +37,14 @@ class Plan:
         seed: of the history and of what each fault chooses.
         minutes: no further fault after so long.
         rate: events per second.
+        commands: per second.
     """
 
     kinds: Sequence[str]
     seed: int
     minutes: float
     rate: float
+    commands: float
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ class Report:
     faults: list[Fault] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     events: int = 0
+    commands: int = 0
     drained: bool = False
     restore_s: float = 0.0
     resets: Counter[str] = field(default_factory=Counter)
@@ -73,9 +79,12 @@ class Report:
             "faults": len(self.faults),
             "kinds": dict(Counter(fault.kind for fault in self.faults)),
             "events": self.events,
+            "commands": dict(sorted(self.verdict.answers.items())),
+            "commands_acknowledged": self.commands,
             "state_exact": not of("row", "position"),
             "scores_exact": not of("score"),
             "alerts_exact": not of("alert"),
+            "commands_exact": not of("command"),
             "dead_letters_exact": not of("dead letter"),
             "lost": self.verdict.lost,
             "doubled": self.verdict.doubled,
@@ -107,6 +116,8 @@ async def run(
 ) -> Report:
     """Strike, drain, judge. `say` is told the schedule before anything starts, then each fault.
 
+    A fault's `commands` are those that Kafka acknowledged from its beginning until all had caught up.
+
     Args:
         plan: what to do.
         directory: empty; for broker and logs.
@@ -117,14 +128,18 @@ async def run(
     say({"seed": plan.seed, "rate": plan.rate, "schedule": list(plan.kinds)})
     customers = int(plan.minutes * 60 * plan.rate / EVENTS_PER_CUSTOMER) + 500
     messages = await asyncio.to_thread(history, customers, 120, plan.seed)
+    people = People(plan.seed)
+    events = Load("interactions", iter(messages), plan.rate)
+    commands = Load(COMMANDS, people.messages(), plan.commands)
     async with cluster(directory, jars, own_disk=NEEDS_DISK in plan.kinds) as kafka:
         if isinstance(kafka.disk, str) and NEEDS_DISK in plan.kinds:
             report.skipped[NEEDS_DISK] = kafka.disk
             note(f"skipped: {NEEDS_DISK}: {kafka.disk}")
         soak = Soak(kafka, directory)
         try:
-            async with _under_load(soak, messages, plan.rate, report):
-                await _strike_all(plan, soak, report, say, own_disk=isinstance(kafka.disk, SmallDisk))
+            async with _under_load(soak, people, (events, commands), report):
+                disk = isinstance(kafka.disk, SmallDisk)
+                await _strike_all(plan, soak, commands, report, say, own_disk=disk)
             for slot in sorted(soak.workers):
                 await soak.stop(slot)
             soak.launch(0)
@@ -135,7 +150,8 @@ async def run(
         finally:
             soak.end()
             await soak.close()
-        report.events, report.resets = soak.sent, soak.resets()
+        report.events, report.commands = events.sent, commands.acknowledged
+        report.resets = soak.resets()
         report.ended, report.bad_stops = soak.ended, soak.bad_stops
     for line in report.verdict.differences[:SAID_DIFFERENCES]:
         note(line)
@@ -143,29 +159,38 @@ async def run(
 
 
 @asynccontextmanager
-async def _under_load(soak: Soak, messages: Any, rate: float, report: Report) -> AsyncIterator[None]:
+async def _under_load(
+    soak: Soak, people: People, loads: Sequence[Load], report: Report
+) -> AsyncIterator[None]:
     """One worker ready, supervisor, probe and traffic running; at the end all that was sent is committed."""
     soak.launch(0)
-    always = [asyncio.create_task(soak.supervise()), asyncio.create_task(soak.watch())]
+    settings = soak.cluster.settings
+    always = [asyncio.create_task(each) for each in (soak.supervise(), soak.watch(), people.follow(settings))]
     await soak.ready(0)
     stop = asyncio.Event()
-    traffic = asyncio.create_task(soak.feed(messages, rate, stop))
+    traffic = [asyncio.create_task(load.run(settings, stop)) for load in loads]
     try:
         yield
         stop.set()
-        await traffic
+        await asyncio.gather(*traffic)
         note("draining")
         for proxy in soak.cluster.proxies:
             proxy.heal()
         report.drained = await soak.caught_up(DRAIN_LIMIT_S)
     finally:
-        for task in (traffic, *always):
+        for task in (*traffic, *always):
             task.cancel()
-        await asyncio.gather(traffic, *always, return_exceptions=True)
+        await asyncio.gather(*traffic, *always, return_exceptions=True)
 
 
 async def _strike_all(
-    plan: Plan, soak: Soak, report: Report, say: Callable[[dict[str, Any]], None], *, own_disk: bool
+    plan: Plan,
+    soak: Soak,
+    commands: Load,
+    report: Report,
+    say: Callable[[dict[str, Any]], None],
+    *,
+    own_disk: bool,
 ) -> None:
     began, chance = monotonic(), random.Random(plan.seed)
     for number, kind in enumerate(plan.kinds, 1):
@@ -177,9 +202,10 @@ async def _strike_all(
             continue
         await asyncio.sleep(pause_s)
         note(f"{number}/{len(plan.kinds)} {kind} ...")
+        before = commands.acknowledged
         fault = await soak.strike(number, kind, plan.seed)
         report.faults.append(fault)
-        say(asdict(fault))
+        say(asdict(fault) | {"commands": commands.acknowledged - before})
         if not fault.cured:
             note(f"nobody recovered from {kind} within two minutes")
             break

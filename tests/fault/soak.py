@@ -1,4 +1,4 @@
-"""Workers under fault and steady load: started, fed, broken, started again, and how long each fault was felt.
+"""Workers under fault and load: started, broken, started again, and how long each fault was felt.
 
 Stall: the longest that a record waited for its commit, counted from the end of the fault (thawed, broker up,
 network healed, process gone). Outage: the same, counted from the fault's beginning. The next fault waits
@@ -17,13 +17,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from stream.engine.feed import open_feed
-from stream.errors import BrokerError
 from tests import calm
 from tests.fault.cluster import Cluster
-from tests.fault.history import Message
 from tests.fault.kinds import KINDS
-from tests.fault.progress import Progress
+from tests.fault.progress import Place, Progress
 from tests.fault.shifted_worker import CLOCK_FILE
 from tests.fault.stall import StallClock
 from tests.integration.engine.process import WorkerProcess
@@ -69,7 +66,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Soak:
-    """Workers, their supervisor and their load. `KINDS` break it through the methods below.
+    """Workers and their supervisor. `KINDS` break it through the methods below.
 
     Attributes:
         cluster: Kafka and the ways to it.
@@ -84,11 +81,10 @@ class Soak:
     workers: dict[int, WorkerProcess] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     bad_stops: list[str] = field(default_factory=list)
-    sent: int = 0
     _began: float = field(default_factory=monotonic)
     _progress: Progress = field(init=False)
     _stall: StallClock = field(default_factory=StallClock)
-    _seen: tuple[float, dict[int, int], dict[int, int]] = (0.0, {}, {})
+    _seen: tuple[float, dict[Place, int], dict[Place, int]] = (0.0, {}, {})
     _healed_at: float = 0.0
     _killed: set[int] = field(default_factory=set)
 
@@ -169,25 +165,6 @@ class Soak:
     def _clock_file(self, slot: int) -> Path:
         return self.directory / f"clock{slot}"
 
-    # --- load ----------------------------------------------------------------------------------------------
-
-    async def feed(self, messages: list[Message], per_s: float, stop: asyncio.Event) -> None:
-        """Send at a steady rate until told to stop; waits for a broker that is away."""
-        settings = self.cluster.settings.model_copy(update={"request_timeout_s": 120.0})
-        began = monotonic()
-        while not stop.is_set() and self.sent < len(messages):
-            try:
-                async with open_feed(settings) as sender:
-                    while not stop.is_set() and self.sent < len(messages):
-                        for key, value in messages[self.sent : self.sent + 20]:
-                            await sender.send(key, value)
-                            self.sent += 1
-                        await sender.post()
-                        await asyncio.sleep(max(0.0, began + self.sent / per_s - monotonic()))
-            except BrokerError as error:  # what was refused is not in the source, and nobody misses it
-                note(f"the feed starts again: {error}")
-                await asyncio.sleep(1)
-
     # --- faults --------------------------------------------------------------------------------------------
 
     def healed(self) -> None:
@@ -226,14 +203,14 @@ class Soak:
         )
 
     async def caught_up(self, limit_s: float) -> bool:
-        """Wait until all that the source holds now is committed; False if it takes longer."""
+        """Wait until all that the sources hold now is committed; False if it takes longer."""
         since = monotonic()
-        target: dict[int, int] | None = None
+        target: dict[Place, int] | None = None
         while monotonic() - since < limit_s:
             at, ends, done = self._seen
             if at > since + SETTLED_S:
                 target = target or ends
-                if all(done[number] >= end for number, end in target.items()):
+                if all(done[place] >= end for place, end in target.items()):
                     return True
             await asyncio.sleep(POLL_S)
         return False

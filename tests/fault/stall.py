@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["StallClock"]
 
@@ -17,8 +18,8 @@ class StallClock:
     """
 
     _looked_s: float | None = None
-    _written: dict[int, deque[tuple[float, int]]] = field(default_factory=lambda: defaultdict(deque))
-    _done: dict[int, int] = field(default_factory=dict)
+    _written: dict[Any, deque[tuple[float, int]]] = field(default_factory=lambda: defaultdict(deque))
+    _done: dict[Any, int] = field(default_factory=dict)
     _longest_s: dict[str, float] = field(default_factory=dict)
     _marks: dict[str, float] = field(default_factory=dict)
 
@@ -30,8 +31,8 @@ class StallClock:
         """Since its mark."""
         return self._longest_s[name]
 
-    def look(self, at_s: float, ends: Mapping[int, int], done: Mapping[int, int]) -> None:
-        """One look: next offset of each partition's source, and how far it is committed."""
+    def look(self, at_s: float, ends: Mapping[Any, int], done: Mapping[Any, int]) -> None:
+        """One look: next offset of each partition of each source, and how far it is committed."""
         for number, end in ends.items():
             written, before = self._written[number], self._done.get(number, 0)
             if end > (written[-1][1] if written else before):

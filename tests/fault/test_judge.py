@@ -7,18 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from schemas.codec import decode_alert, decode_score, encode
 from stream.config import Settings
 from stream.engine.feed import open_feed
+from stream.engine.reader import read_topic
+from stream.engine.topics import COMMANDS
 from stream.state.position import POSITION_KEY
 from tests import calm
 from tests.fault.history import history
-from tests.fault.judge import OUTPUTS, Topics, compare, read
+from tests.fault.judge import OUTPUTS, SOURCES, Topics, compare, read
+from tests.fault.people import People
 from tests.integration.engine.process import REAL, WorkerProcess
+from tests.integration.engine.traffic import wait_drained
 
 pytestmark = pytest.mark.fault
 
 Plant = Callable[[Topics], None]
+COMMANDED = 300  # of the history, each event with a command beside it
 
 
 def fullest(topics: Topics, name: str) -> list[Any]:
@@ -81,11 +88,106 @@ def letter_altered(topics: Topics) -> None:
     letters[0] = dataclasses.replace(letters[0], value=b"other")
 
 
+def of(topic: str, letter: Any) -> bool:
+    """Whether a dead letter is of this topic, by its registry name."""
+    return bool(dict(letter.headers)["kizuna.topic"].decode().endswith(topic))
+
+
 def letter_invented(topics: Topics) -> None:
     """The source does not have the record that was refused."""
-    refused = dict(fullest(topics, "dead-letters")[0].headers)["kizuna.offset"]
-    for records in topics["interactions"].values():
-        records[:] = [record for record in records if record.offset != int(refused)]
+    letters = fullest(topics, "dead-letters")
+    letter = next(letter for letter in letters if of("interactions", letter))
+    records = topics["interactions"][letter.partition]
+    records[:] = [r for r in records if r.offset != int(dict(letter.headers)["kizuna.offset"])]
+
+
+def answer_dropped(topics: Topics) -> None:
+    """A command was refused, and nobody says so."""
+    letters = fullest(topics, "dead-letters")
+    letters.remove(next(letter for letter in letters if of(COMMANDS, letter)))
+
+
+def answer_repeated(topics: Topics) -> None:
+    """A command was refused twice."""
+    letters = fullest(topics, "dead-letters")
+    letters.append(next(letter for letter in letters if of(COMMANDS, letter)))
+
+
+def moved(topics: Topics) -> tuple[list[Any], int]:
+    """The log of a partition, and where a command moved an alert in it."""
+    records = fullest(topics, "alert-log")
+    return records, next(i for i, r in enumerate(records) if decode_alert(r.value).command_id is not None)
+
+
+def move_dropped(topics: Topics) -> None:
+    """A command was lost: it moved nothing, nobody refused it, and the position is past it."""
+    records, at = moved(topics)
+    del records[at]
+
+
+def move_repeated(topics: Topics) -> None:
+    """A command moved its alert twice, and the transitions are numbered without a gap."""
+    records, at = moved(topics)
+    alert = decode_alert(records[at].value)
+    records.insert(at + 1, records[at])
+    for i, record in enumerate(records):
+        other = decode_alert(record.value)
+        if i > at and other.dedup_key == alert.dedup_key:
+            again = dataclasses.replace(record, value=encode(replace(other, seq=other.seq + 1)))
+            records[i] = again
+
+
+def refused_too(topics: Topics) -> None:
+    """A command that moved an alert is also in a dead letter."""
+    records, at = moved(topics)
+    name = decode_alert(records[at].value).command_id
+    commands, letters = topics[COMMANDS][records[at].partition], fullest(topics, "dead-letters")
+    command = next(r for r in commands if r.value is not None and (name or "").encode() in r.value)
+    letter = next(letter for letter in letters if of(COMMANDS, letter))
+    headers = dict(letter.headers) | {"kizuna.offset": b"%d" % command.offset}
+    topics["dead-letters"][command.partition].append(
+        dataclasses.replace(letter, key=command.key, value=command.value, headers=tuple(headers.items()))
+    )
+
+
+def unheard(topics: Topics) -> None:
+    """A command of the source that nobody heard, the position past it."""
+    records, at = moved(topics)
+    name = (decode_alert(records[at].value).command_id or "").encode()
+    commands = topics[COMMANDS][records[at].partition]
+    at = next(i for i, r in enumerate(commands) if r.value is not None and name in r.value)
+    value = commands[at].value.replace(name, b"other")
+    commands.insert(at, dataclasses.replace(commands[at], value=value))
+
+
+def command_invented(topics: Topics) -> None:
+    """An alert was moved by a command that the source does not have."""
+    records, at = moved(topics)
+    name = (decode_alert(records[at].value).command_id or "").encode()
+    commands = topics[COMMANDS][records[at].partition]
+    commands[:] = [r for r in commands if r.value is None or name not in r.value]
+
+
+def override_hidden(topics: Topics) -> None:
+    """A score does not show what a person decided."""
+    records = fullest(topics, "scores")
+    found = [decode_score(record.value) for record in records]
+    at = next(i for i, score in enumerate(found) if score.override is not None)
+    records[at] = dataclasses.replace(records[at], value=encode(replace(found[at], override=None)))
+
+
+def override_forgotten(topics: Topics) -> None:
+    """The last decision about a customer is not in the source: scores and a row still have it."""
+    scores = fullest(topics, "scores")
+    shown = next(record for record in scores if decode_score(record.value).override is not None)
+    records = topics[COMMANDS][shown.partition]
+    records[:] = [r for r in records if r.key != shown.key or b'"override"' not in (r.value or b"")]
+
+
+def commands_behind(topics: Topics) -> None:
+    """The position names commands that were not read yet."""
+    last = fullest(topics, COMMANDS)[-1]
+    fullest(topics, COMMANDS).append(dataclasses.replace(last, offset=last.offset + 1))
 
 
 def is_purchase(value: bytes | None) -> bool:
@@ -123,6 +225,16 @@ PLANTED: dict[str, tuple[Plant, tuple[str, ...]]] = {
     "a row is that of an earlier transaction": (last_row_dropped, ("row",)),
     "a row is missing": (only_row_dropped, ("row",)),
     "the position is behind": (last_position_dropped, ("position",)),
+    "the position is behind the commands": (commands_behind, ("position",)),
+    "a command was lost": (move_dropped, ("command",)),
+    "a command was lost whose answer was a dead letter": (answer_dropped, ("command",)),
+    "a command was passed over": (unheard, ("command",)),
+    "a command was refused twice": (answer_repeated, ("command",)),
+    "a command moved an alert twice": (move_repeated, ("command",)),
+    "a command moved an alert and was refused": (refused_too, ("command",)),
+    "a command that is not in the source moved an alert": (command_invented, ("command",)),
+    "an override is not shown": (override_hidden, ("score",)),
+    "an override is shown that nobody decided": (override_forgotten, ("score",)),
     "an event was counted that is not in the source": (
         too_much_counted,
         ("row",),
@@ -139,22 +251,34 @@ async def test_the_judge_finds_every_planted_error_and_nothing_in_an_exact_resul
     settings: Settings, log: Path
 ) -> None:
     """What a worker wrote is exact; with one record dropped, repeated, moved or altered it is not."""
-    messages = history(customers=60, days=120, seed=5)
+    messages, people = history(customers=60, days=120, seed=5), People(seed=5)
+    first, rest = messages[:-COMMANDED], messages[-COMMANDED:]
     with WorkerProcess(settings, log, REAL, KIZUNA_RULES=str(calm.written(log.parent))) as worker:
         await asyncio.to_thread(worker.wait_ready)
         async with open_feed(settings) as sender:
-            for number, (key, value) in enumerate(messages):
+            for number, (key, value) in enumerate(first):
                 await sender.send(key, value)
                 if number % 200 == 0:  # several transactions
                     await sender.flush()
                     await asyncio.sleep(0.1)
         # Not the lag: the worker's own view of it is a second old, and knows only what was fetched.
-        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", len(messages))
+        await asyncio.to_thread(worker.wait_metric, "kizuna_events_total", len(first))
+        for record in await read_topic(settings, "alerts"):
+            people.see(decode_alert(record.value))
+        async with open_feed(settings, COMMANDS) as sender, open_feed(settings) as more:
+            for command, event in zip(people.messages(), rest, strict=False):  # both topics in one step
+                await sender.send(*command)
+                await more.send(*event)
+                await asyncio.sleep(0.01)
+                await sender.post()
+                await more.post()
+        await wait_drained(settings)
         assert await asyncio.to_thread(worker.stop) == 0
     topics = await read(settings)
     exact = compare(settings, copied(topics))
     assert exact.differences == []
-    assert min(len(fullest(topics, name)) for name in OUTPUTS) > 1
+    assert min(len(fullest(topics, name)) for name in (*SOURCES, *OUTPUTS)) > 1
+    assert set(exact.answers) > {"applied", "superseded", "stale_command", "forged_author", "unknown_alert"}
     missed = []
     for error, (plant, subjects) in PLANTED.items():
         planted = copied(topics)

@@ -2,9 +2,10 @@
 
     oracle = Oracle(parameters.load(), rules.load())
     for record in source: oracle.feed(record, now_ms)       # one partition's records in offset order
-    score_differences(oracle, published_scores)             # every ScoreV1 of a chain, in order
+    score_differences(oracle, published_scores, commands_by_score)     # every ScoreV1 of a chain, in order
     alert_differences(oracle, published_scores, published_alerts, commands_by_score)
     checkpoint_differences(oracle, published_scores, table) # what the rows remember of that chain
+    decision_differences(oracle, table)                     # what they remember of those commands
     table_differences(oracle, table)                        # a restored CustomerTable, row by row
 
 Written from the documents: dicts, sets and `math`; of the application only parameters and rules are used.
@@ -13,6 +14,7 @@ Written from the documents: dicts, sets and `math`; of the application only para
 from tests.oracles.compare import (
     alert_differences,
     checkpoint_differences,
+    decision_differences,
     score_differences,
     table_differences,
 )
@@ -22,6 +24,7 @@ __all__ = [
     "Oracle",
     "alert_differences",
     "checkpoint_differences",
+    "decision_differences",
     "score_differences",
     "table_differences",
 ]

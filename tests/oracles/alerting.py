@@ -5,8 +5,7 @@ life at a time, states as words, nothing held back.
 """
 
 import uuid
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -15,9 +14,9 @@ from schemas.alert import AlertV1, Severity, State, Transition
 from schemas.command import CommandV1
 from schemas.score import ScoreV1
 from stream.alerts.rules import Rule, Rules
-from tests.oracles.people import Life, say
+from tests.oracles.people import DECISIONS, Decision, Life, say
 
-__all__ = ["Customer", "implied"]
+__all__ = ["Customer", "Heard", "answered", "implied"]
 
 NAMESPACE = uuid.UUID("6f1c8f6e-2f53-5c0b-9d0e-6b697a756e61")
 WORSE: tuple[Severity, ...] = ("info", "warning", "error", "critical")
@@ -60,8 +59,7 @@ def implied(
     customer: Customer,
     lives: dict[tuple[str, str], Life],
     rules: Rules,
-    said: Sequence[CommandV1],
-    verdicts: Counter[str],
+    heard: Iterable["Heard"],
 ) -> list[AlertV1]:
     """Alerts that commands and then one published score move; moves `lives` on, keyed (customer, rule).
 
@@ -70,17 +68,11 @@ def implied(
         customer: as of it.
         lives: so far.
         rules: in force.
-        said: by people since the last score of the customer, in order.
-        verdicts: counts what becomes of each command.
+        heard: what people said since the last score of the customer, in order; each is answered when it is
+            reached.
     """
-    found, by_id = [], {rule.id: rule for rule in rules.rule}
-    for command in said:
-        rule, life = (
-            by_id.get(command.rule_id or ""),
-            lives.get((published.customer_id, command.rule_id or "")),
-        )
-        verdict, kind = say(command, rule, life, published.as_of, published.events)
-        verdicts[verdict] += 1
+    found = []
+    for command, rule, life, kind in heard:
         if kind is not None and rule is not None and life is not None:
             seen = _seen(rule, published, customer)
             found.append(_told(rule, life, kind, seen, published, customer, rules, command.command_id))
@@ -92,6 +84,42 @@ def implied(
             found.append(_told(rule, life, kind, seen, published, customer, rules, None))
         life.before = (published.trust, published.churn_risk)
     return found
+
+
+Heard = tuple[CommandV1, Rule | None, Life | None, Transition | None]
+"""A command, the rule and the life that it is about, and what moved."""
+
+
+def answered(
+    said: Iterable[CommandV1],
+    lives: Mapping[tuple[str, str], Life],
+    decisions: Mapping[str, Decision],
+    rules: Rules,
+    now: datetime,
+    events: int,
+    answers: list[str],
+) -> Iterable[Heard]:
+    """Say one command after the other; what becomes of each is added to `answers`.
+
+    Args:
+        said: about one customer.
+        lives: of alerts, keyed (customer, rule).
+        decisions: about bands, of each customer.
+        rules: in force.
+        now: time of the score beside it.
+        events: accepted so far of the customer.
+        answers: applied, superseded or the cause of a refusal.
+    """
+    by_id = {rule.id: rule for rule in rules.rule}
+    for command in said:
+        if command.action in DECISIONS:
+            answers.append(decisions[command.customer_id].decide(command))
+            continue
+        about = command.rule_id or ""
+        rule, life = by_id.get(about), lives.get((command.customer_id, about))
+        verdict, kind = say(command, rule, life, now, events)
+        answers.append(verdict)
+        yield command, rule, life, kind
 
 
 def _told(

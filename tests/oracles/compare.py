@@ -19,22 +19,35 @@ from stream.state.purchases import amounts
 from stream.state.table import CustomerTable
 from tests.oracles.memory import CAUSES, Memory, Promise
 from tests.oracles.oracle import Oracle, epoch_ms
-from tests.oracles.people import Saying
+from tests.oracles.people import DECISIONS, Decision, Saying
 from tests.oracles.reading import FIRST_MS
 
-__all__ = ["alert_differences", "checkpoint_differences", "score_differences", "table_differences"]
+__all__ = [
+    "alert_differences",
+    "checkpoint_differences",
+    "decision_differences",
+    "score_differences",
+    "table_differences",
+]
 
 KIND = {int(Kind.DELIVERY): "delivery", int(Kind.TICKET): "ticket"}
 FROM_PROMISES = ("delivery", "ticket")
 
 
-def score_differences(oracle: Oracle, chain: Iterable[ScoreV1]) -> list[str]:
+def score_differences(
+    oracle: Oracle, chain: Iterable[ScoreV1], saying: Saying = MappingProxyType({})
+) -> list[str]:
     """What is wrong in a chain of published scores, of each customer in the order of publication."""
     found: list[str] = []
     last: dict[str, ScoreV1] = {}
+    decisions = defaultdict[str, Decision](Decision)
     for score in chain:
         who, before = score.customer_id, last.get(score.customer_id)
         last[who] = score
+        for command in saying.get((who, score.seq), ()):
+            if command.action in DECISIONS:
+                decisions[who].decide(command)
+        shown = decisions[who].at(score.as_of)
         expected = oracle.score_of(score)
         pairs = {
             "trust": (score.trust, expected.trust),
@@ -42,7 +55,8 @@ def score_differences(oracle: Oracle, chain: Iterable[ScoreV1]) -> list[str]:
             "uncertainty": (score.uncertainty, expected.uncertainty),
             "segment": (score.segment, oracle.segment_at(who, score.events)),
             "seq": (score.seq, 1 if before is None else before.seq + 1),
-            "band": (score.band, expected.band),
+            "band": (score.band, expected.band if shown is None else shown.band),
+            "override": (score.override, shown),
             "forced_by": (
                 [(f.event, f.band, epoch_ms(f.until)) for f in score.forced_by or []] or None,
                 expected.forced_by,
@@ -136,6 +150,20 @@ def checkpoint_differences(oracle: Oracle, chain: Iterable[ScoreV1], table: Cust
         ]
         if is_ != expected.get(key.decode(), []):
             found.append(f"row {key!r}: checkpoints are {is_}, not {expected.get(key.decode(), [])}")
+    return found
+
+
+def decision_differences(oracle: Oracle, table: CustomerTable) -> list[str]:
+    """What rows remember of decisions about bands, against what was said as `alerts` last judged it."""
+    found = []
+    for key, row in table.index.items():
+        marks = table.tails[row].marks if row in table.tails else None
+        stored = marks and marks.override
+        is_ = stored and (stored.issued_ms, stored.until_ms, stored.band, stored.author, stored.reason)
+        latest = oracle.decisions[key.decode()].latest
+        should = latest and (epoch_ms(latest[0]), epoch_ms(latest[1]), *latest[2:])
+        if is_ != should:
+            found.append(f"row {key!r}: the last decision is {is_}, not {should}")
     return found
 
 

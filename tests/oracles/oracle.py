@@ -9,10 +9,10 @@ from schemas.alert import AlertV1
 from schemas.score import ScoreV1
 from stream.alerts.rules import Rules
 from stream.model.parameters import Parameters
-from tests.oracles.alerting import Customer, implied
+from tests.oracles.alerting import Customer, answered, implied
 from tests.oracles.measuring import value_of
 from tests.oracles.memory import TIERS, Memory
-from tests.oracles.people import Life, Saying
+from tests.oracles.people import Decision, Life, Saying
 from tests.oracles.reading import DAY_MS, END_MS, FIRST_MS, Event, Refused, SourceRecord, read
 from tests.oracles.scoring import Score, score
 
@@ -32,7 +32,9 @@ class Oracle:
     Attributes:
         events: accepted events of each customer, in the order of acceptance.
         outcomes: records by "scored", "duplicate" or the dead letter's cause.
-        verdicts: commands by "applied", "superseded" or the dead letter's cause, as last judged by `alerts`.
+        answers: of each entry of what was said, as last judged by `alerts`: "applied", "superseded" or the
+            dead letter's cause, in the same order.
+        decisions: the last one about each customer's band, likewise.
     """
 
     def __init__(self, parameters: Parameters, rules: Rules) -> None:
@@ -40,7 +42,8 @@ class Oracle:
         self.rules = rules
         self.events: dict[str, list[Event]] = defaultdict(list)
         self.outcomes: Counter[str] = Counter()
-        self.verdicts: Counter[str] = Counter()
+        self.answers: dict[tuple[str, int], list[str]] = {}
+        self.decisions: defaultdict[str, Decision] = defaultdict(Decision)
         self._recent: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         self._past: dict[str, Memory] = {}
         self._present: dict[str, Memory] = {}
@@ -99,11 +102,16 @@ class Oracle:
         """Every transition that published scores and commands imply, per customer in `seq` order."""
         lives: dict[tuple[str, str], Life] = {}
         found: list[AlertV1] = []
-        self.verdicts.clear()
+        self.answers, self.decisions = {}, defaultdict(Decision)
         for published in chain:
-            said = saying.get((published.customer_id, published.seq), [])
-            about = self._customer_of(published)
-            found += implied(published, about, lives, self.rules, said, self.verdicts)
+            key, (now, events) = (published.customer_id, published.seq), (published.as_of, published.events)
+            answers = self.answers[key] = []
+            heard = answered(saying.get(key, ()), lives, self.decisions, self.rules, now, events, answers)
+            found += implied(published, self._customer_of(published), lives, self.rules, heard)
+        for key in saying.keys() - self.answers.keys():  # no score came after them: they must move nothing
+            answers = self.answers[key] = []
+            last = saying[key][-1].issued_at
+            list(answered(saying[key], lives, self.decisions, self.rules, last, 0, answers))
         return found
 
     def _customer_of(self, published: ScoreV1) -> Customer:

@@ -1,4 +1,4 @@
-"""What people say of alerts, as the documents have it: one life, one command, one verdict after the other."""
+"""What people say, as the documents have it: one command, one verdict after the other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,14 +7,19 @@ from typing import Literal
 
 from schemas.alert import Acknowledged, Note, Severity, Snoozed, Transition
 from schemas.command import CommandV1
+from schemas.fields import Band
+from schemas.score import Overridden
 from stream.alerts.rules import Rule
 
-__all__ = ["APPLIED", "SUPERSEDED", "Life", "Saying", "Words", "say"]
+__all__ = ["APPLIED", "DECISIONS", "SUPERSEDED", "Decision", "Life", "Saying", "Words", "say"]
 
 APPLIED, SUPERSEDED = "applied", "superseded"
 REMEMBERED = 16
 LONGEST = timedelta(days=90)
 OPEN = ("open", "acknowledged", "snoozed", "recovering")
+DECISIONS = ("override", "withdraw")
+"""What is about a customer's band; every other action is about an alert."""
+WORST_FIRST: tuple[Band, ...] = ("critical", "low", "fair", "good", "strong")
 
 Saying = Mapping[tuple[str, int], list[CommandV1]]
 """Commands by customer and the number of the score that was published with or after them, in order."""
@@ -33,6 +38,37 @@ class Words:
     def begin(self) -> None:
         """Another episode: only the ids stay."""
         self.ack = self.snooze = self.note = self.assignee = None
+
+
+@dataclass(slots=True)
+class Decision:
+    """The last decision about one customer's band: the latest issue counts, on a tie the larger.
+
+    Attributes:
+        latest: when issued, until when, place of the band (-1 = withdrawn), by whom, why.
+    """
+
+    latest: tuple[datetime, datetime, int, str, str] | None = None
+
+    def decide(self, command: CommandV1) -> str:
+        """An override or a withdrawal: applied, or superseded by what is known."""
+        place = (
+            -1 if command.band is None or command.action == "withdraw" else WORST_FIRST.index(command.band)
+        )
+        until = command.issued_at if place < 0 or command.until is None else command.until
+        new = (command.issued_at, until, place, command.issued_by, command.reason or "")
+        if self.latest is not None and new <= self.latest:
+            return SUPERSEDED
+        self.latest = new
+        return APPLIED
+
+    def at(self, now: datetime) -> Overridden | None:
+        """What is shown of it at a time."""
+        if self.latest is None:
+            return None
+        issued, until, place, author, reason = self.latest
+        holds = place >= 0 and now < until
+        return Overridden(WORST_FIRST[place], reason, author, issued, until) if holds else None
 
 
 @dataclass(slots=True)

@@ -15,9 +15,10 @@ from schemas.score import ScoreV1
 from stream.alerts import rules
 from stream.alerts.life import rank
 from stream.model import parameters
+from stream.model.override import BANDS
 from stream.pipeline import Effects, FileRecord, Pipeline
 from tests import calm
-from tests.oracles import Oracle, alert_differences
+from tests.oracles import Oracle, alert_differences, decision_differences, score_differences
 from tests.oracles.oracle import epoch_ms
 from tests.strategies import DAY_MS, END_MS, HOUR_MS, Body, bodies, iso, records
 
@@ -214,6 +215,20 @@ class AlertMachine(RuleBasedStateMachine):
     def people_err(self, who: int, about: str, action: str, wrong: Body) -> None:
         self.hear([self.order(f"c{who}", about, action) | wrong])
 
+    @precondition(lambda self: self.scores)
+    @rule(
+        data=st.data(),
+        action=st.sampled_from(("override", "override", "withdraw")),
+        band=st.sampled_from(BANDS),
+        late_minutes=st.sampled_from([0, 0, 1, 50, 5_000]),
+        lasting_hours=st.sampled_from([1, 26, 24 * 90]),
+    )
+    def people_decide(
+        self, data: st.DataObject, action: str, band: str, late_minutes: int, lasting_hours: int
+    ) -> None:
+        who = data.draw(st.sampled_from(sorted({score.customer_id for score in self.scores})))
+        self.hear([self.order(who, "trust", action, late_minutes, lasting_hours) | {"band": band}])
+
     def open(self) -> list[AlertV1]:
         """What is open of each alert that is."""
         return [lives[-1] for lives in self.lives.values() if lives[-1].state not in OVER]
@@ -255,12 +270,14 @@ class AlertMachine(RuleBasedStateMachine):
                 assert seq.get(each.key, 0) == len(self.lives.get(f"{key.decode()}|{each.id}", []))
 
     def teardown(self) -> None:
-        """The chain of scores implies the chain of alerts, and a replay of all calls says the same."""
+        """Chains of scores and alerts are what was heard implies, and a replay of all calls says the same."""
         for who in range(CUSTOMERS):  # so that every command has a score after it
             self.it_swings(who, "purchase", 1, 0)
         assert alert_differences(self.oracle, self.scores, self.alerts, self.saying) == []
+        assert score_differences(self.oracle, self.scores, self.saying) == []
+        assert decision_differences(self.oracle, self.table) == []
         self.verdicts["unknown_alert"] += self.verdicts.pop("unknown_customer", 0)
-        assert +self.verdicts == +self.oracle.verdicts
+        assert +self.verdicts == Counter(each for said in self.oracle.answers.values() for each in said)
         again = AlertMachine()
         for what, now_ms, found in self.calls:
             again.keep(_call(PIPELINE, again, what, now_ms, found))
