@@ -216,8 +216,8 @@ class Partition:
                 began = monotonic()
                 if self.ready and self._queue:
                     await self._step()
-                if self.ready and not self._clock.behind:
-                    await self._time_passes()
+                elif self.ready and not self._clock.behind:
+                    await self._rest()
         except Exception as error:  # whatever it is, memory may be ahead of the log
             self.ready = False
             self._on_failure(self, error)
@@ -250,6 +250,8 @@ class Partition:
         began = monotonic()
         effects = self._pipeline.step(self.table, events, now, wall_ms=wall, commands=commands)
         self._pace.took(len(records), monotonic() - began)
+        if not self._clock.behind:  # in this transaction: one more would keep the next records waiting
+            effects.also(self._time_passes())
         offsets = self.durable | {run.topic: run.end for run in runs}
         await self._write(effects, offsets)
         self._stepping = False
@@ -260,34 +262,30 @@ class Partition:
             self.last_timestamp_ms = int(records[-1].timestamp)
         self._metrics.committed(effects, [record.timestamp for record in records], now_ms())
 
-    async def _time_passes(self) -> None:
-        """What no event asks for: alerts that are due, once a second, and a slice of a sweep."""
-        if monotonic() >= self._due_at:
-            now = now_ms()
-            self.ahead = True
-            await self._write_if_any(self._pipeline.due(self.table, now), now)
-            self._due_at = monotonic() + DUE_EVERY_S
-        if self.ready and (rows := self._sweep.slice(self.table.n_rows)) is not None:
-            await self._sweep_slice(*rows)
-
-    async def _sweep_slice(self, start: int, stop: int) -> None:
-        now = now_ms()
+    async def _rest(self) -> None:
+        """No event came: write what time alone has moved, if it has."""
         self.ahead = True
-        began = monotonic()
-        effects = self._pipeline.sweep(self.table, start, stop, now)
-        took_s = monotonic() - began
-        await self._write_if_any(effects, now)
-        if self._sweep.done(start, stop, self.table.n_rows, took_s):
-            self._metrics.sweeps += 1
-        self._metrics.swept_rows += stop - start
-
-    async def _write_if_any(self, effects: Effects, now: int) -> None:
-        """Write what time alone has moved; memory is ahead until then."""
+        effects = self._time_passes()
         if effects.changelog or effects.scores or effects.alerts or effects.alert_log or effects.dead_letters:
             await self._write(effects, self.durable)
-            self._metrics.committed(effects, [], now)
+            self._metrics.committed(effects, [], now_ms())
         else:
             self.ahead = False
+
+    def _time_passes(self) -> Effects:
+        """What no event asks for: alerts that are due, once a second, and a slice of a sweep."""
+        effects, now = Effects(), now_ms()
+        if monotonic() >= self._due_at:
+            effects.also(self._pipeline.due(self.table, now))
+            self._due_at = monotonic() + DUE_EVERY_S
+        if (rows := self._sweep.slice(self.table.n_rows)) is not None:
+            start, stop = rows
+            began = monotonic()
+            effects.also(self._pipeline.sweep(self.table, start, stop, now))
+            if self._sweep.done(start, stop, self.table.n_rows, monotonic() - began):
+                self._metrics.sweeps += 1
+            self._metrics.swept_rows += stop - start
+        return effects
 
     def _take(self) -> tuple[list[Run], list[Any]]:
         """All queued runs up to the step's limit; the one that reaches beyond it is cut."""

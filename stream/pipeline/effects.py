@@ -25,7 +25,7 @@ class Effects:
     """Records to write, per topic, in order; and what to count.
 
     Attributes:
-        changelog: one row per touched customer.
+        changelog: rows of touched customers; later ones of a key supersede earlier ones.
         scores: ScoreV1 records, keyed by customer.
         alerts: latest state per `customer|rule`; later ones of a key supersede earlier ones.
         alert_log: every transition, same keys.
@@ -52,6 +52,15 @@ class Effects:
     suppressed: Counter[str] = field(default_factory=Counter)
     promises_given_up: int = 0
     n_records: int = 0
+
+    def also(self, later: "Effects") -> None:
+        """Take on what the next look at the same table wants written: both in one transaction, in order."""
+        for name in ("changelog", "scores", "alerts", "alert_log", "dead_letters"):
+            getattr(self, name).extend(getattr(later, name))
+        for name in ("outcomes", "causes", "opened", "resolved", "suppressed"):
+            getattr(self, name).update(getattr(later, name))
+        self.promises_given_up += later.promises_given_up
+        self.n_records += later.n_records
 
     def count(self, transition: Transition) -> None:
         """Count one transition of an alert."""

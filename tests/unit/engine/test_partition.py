@@ -1,6 +1,8 @@
 """What a partition takes, refuses and forgets, before any transaction."""
 
 import asyncio
+from collections import Counter
+from time import time
 from types import SimpleNamespace
 
 import pytest
@@ -152,3 +154,39 @@ async def test_time_alone_moves_alerts_of_an_idle_partition(monkeypatch: pytest.
     await made.close()
     assert effects.alert_log == [(b"k", b"moved by time")]
     assert Position.decode(position).offsets == {"src": 10}
+
+
+class _Silence(_Due):
+    """A sweep of whatever rows there are has something to say too."""
+
+    def sweep(self, _table: CountingTable, _start: int, _stop: int, _now_ms: int) -> Effects:
+        return Effects(scores=[(b"k", b"of silence")], suppressed=Counter(stale=1))
+
+
+async def test_a_step_brings_what_time_moved_in_its_own_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alerts that are due and a slice of a sweep cost the records behind them no transaction more."""
+    monkeypatch.setattr("stream.engine.partition.DUE_EVERY_S", 0.0)
+    settings = load(sweep_interval_s=0.1, commit_interval_ms=1)
+    made = Partition(
+        0, settings, _Silence(), Metrics("v", "m"), "v", on_failure=lambda _p, error: pytest.fail(str(error))
+    )
+    made.durable, made._next, made.ready = {"src": 10}, {"src": 10}, True
+    written: list[Effects] = []
+
+    async def write(effects: Effects, *_arguments: object) -> None:
+        written.append(effects)
+
+    monkeypatch.setattr(made.ledger, "write", write)
+    record = SimpleNamespace(
+        offset=10, timestamp=round(time() * 1000), key=b"k", value=b"1", topic="src", partition=0
+    )
+    made.accept(Run("src", 0, 10, 11, 0, [record]))
+    await asyncio.sleep(0.11)
+    await made._step()
+    (effects,) = written
+    assert [key for key, _ in effects.changelog] == [b"k"]
+    assert len(effects.scores) == 2
+    assert effects.scores[-1] == (b"k", b"of silence")
+    assert effects.alert_log[-1] == (b"k", b"moved by time")
+    assert (effects.n_records, effects.suppressed["stale"]) == (1, 1)
+    assert not made.ahead
