@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         60.0, ge=0.1, le=86_400, description="All customers are re-scored so often."
     )
     sweep_slice_rows: int = Field(
-        5_000, ge=1, description="Customers re-scored between two steps, at most; fewer if that takes 10 ms."
+        5_000, ge=1, description="Customers re-scored between two steps, at most; fewer if that takes 20 ms."
     )
     stall_limit_s: float = Field(
         90.0, ge=1, le=3600, description="A partition with lag and no progress: reset."

@@ -222,8 +222,9 @@ async def sweeps(at: Broker, size: int, loads: list[int], interval_s: int, round
                 own = replace(at, scratch=at.scratch / f"sweep-{number}-{rate}-{swept}")
                 own.scratch.mkdir()
                 # The first sweep begins an interval after the start, and publishes what a month of silence
-                # has moved, which is everybody: the one after it is what a worker does every day.
-                pause_s = 2.0 * interval_s if swept else 0.0
+                # has moved, which is everybody: the one after it is what a worker does every day. Without a
+                # sweep the same pause: the broker is long busy with the rows that it was given.
+                pause_s = 2.0 * interval_s
                 backlog = backlogs.of(workload)
                 row = await steady(OURS, rate, backlog, own, PARTITIONS, extra, prepare, pause_s)
                 say({"residents": size, "sweep_interval_s": interval_s if swept else "none", **row})
