@@ -103,7 +103,8 @@ def most_then(
     then_ms, half_lives = now_ms - days * MS_PER_DAY, cause_half_lives_ms(parameters.statistics)
     weights = np.array([getattr(parameters.trust.dimension_weight, DIMENSION_OF[cause]) for cause in CAUSES])
     good = positive[:, : len(CAUSES)] @ (weights * np.exp2(days * MS_PER_DAY / half_lives))
-    against = weights * parameters.trust.negative_weight * shrink(then_ms, half_lives)
+    kept = weights * shrink(then_ms, half_lives)
+    against = parameters.trust.negative_weight * kept
     # Both sides of each row as they lie, with noughts for ours: a copy of every second column costs more.
     sides = np.zeros(2 * len(CAUSES))
     sides[1::2] = against
@@ -111,7 +112,7 @@ def most_then(
     heard = np.flatnonzero(heard_since(store, then_ms))
     later = _later(table, rows[heard], store["feedback"][heard], then_ms, parameters)
     owner = heard[later.owner]
-    np.subtract.at(good, owner, later.good * (weights * shrink(then_ms, half_lives))[later.cause])
+    np.subtract.at(good, owner, later.good * kept[later.cause])
     np.subtract.at(bad, owner, later.bad * against[later.cause])
     bad[heard[later.unknown]] = 0.0
     most = 100.0 * (good + base * prior) / (good + bad + prior)

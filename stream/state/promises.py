@@ -153,12 +153,13 @@ def _places_in_tails(
     missing = places < 0
     if missing.any():
         _fold_settled(store, tails, asked.of(np.flatnonzero(missing)), parameters)
-        new = asked.of(np.flatnonzero(missing & ~has_room[events]))
+        full = missing & ~has_room[events]
+        new = asked.of(np.flatnonzero(full))
         for row, time_s in zip(new.rows.tolist(), new.time_s.tolist(), strict=True):
             if len(tails.get(row, NO_TAIL).places) >= MAX_SPILLED:
                 _break_oldest(store, tails, row, time_s, parameters)
-        places[missing & ~has_room[events]] = tails.add(new.rows.tolist(), new.ref.tolist())
-        for row in asked.rows[missing & has_room[events]].tolist():
+        places[full] = tails.add(new.rows.tolist(), new.ref.tolist())
+        for row in asked.rows[missing & ~full].tolist():
             if row in tails and tails[row].empty:
                 tails.forget(row)
     found = places >= 0

@@ -4,7 +4,7 @@ import msgspec
 
 from schemas.codec import decode_command
 from schemas.command import CommandV1
-from tests.oracles.reading import DAY_MS, MAX_BYTES, Refused, SourceRecord
+from tests.oracles.reading import DAY_MS, Refused, SourceRecord, usable
 
 __all__ = ["read_command"]
 
@@ -17,13 +17,7 @@ def read_command(record: SourceRecord, now_ms: int) -> CommandV1:
     Raises:
         Refused: with the dead letter's cause.
     """
-    key, value = record.key, record.value
-    if not value:
-        raise Refused("empty_value")
-    if len(value) > MAX_BYTES:
-        raise Refused("too_large")
-    if key is None:
-        raise Refused("key_missing")
+    key, value = usable(record)
     try:
         command = decode_command(value)
     except msgspec.ValidationError as error:

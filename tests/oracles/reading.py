@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Protocol
 
-__all__ = ["Event", "Refused", "SourceRecord", "read"]
+__all__ = ["Event", "Refused", "SourceRecord", "read", "usable"]
 
 MAX_BYTES = 1_048_576
 DAY_MS = 86_400_000
@@ -182,8 +182,8 @@ OWN: dict[str, dict[str, tuple[Check, Any]]] = {
 SCALE = {"nps": (0, 10), "csat": (1, 5), "ces1": (1, 5), "ces2": (1, 7)}
 
 
-def read(record: SourceRecord, now_ms: int) -> Event:
-    """The record's event.
+def usable(record: SourceRecord) -> tuple[bytes, bytes]:
+    """Key and value of a record that is worth reading, of interactions and commands alike.
 
     Raises:
         Refused: with the dead letter's cause.
@@ -195,6 +195,16 @@ def read(record: SourceRecord, now_ms: int) -> Event:
         raise Refused("too_large")
     if key is None:
         raise Refused("key_missing")
+    return key, value
+
+
+def read(record: SourceRecord, now_ms: int) -> Event:
+    """The record's event.
+
+    Raises:
+        Refused: with the dead letter's cause.
+    """
+    key, value = usable(record)
     event = _event(_interaction(value, record.headers or ()))
     if event.customer.encode() != key:
         raise Refused("key_mismatch")
