@@ -41,6 +41,7 @@ Say = Callable[[dict[str, Any]], None]
 PARTITIONS = 4
 READY_S = 240.0
 SETTLE_S = 20.0  # what was filled is written to disk, which would hold up the first commits
+FILLED_S = 120.0  # at most; so long a broker may be busy with millions of rows that it was given
 NO_SWEEP = {"KIZUNA_SWEEP_INTERVAL_S": "3600"}
 
 
@@ -164,6 +165,7 @@ async def rates(at: Broker, sizes: list[int], n_events: int, active: int, rounds
         try:
             await scale_state.fill(settings, lived, size)
             await asyncio.to_thread(os.sync)  # gigabytes written just now would hold up the first commits
+            await quiet(FILLED_S)
             for number in range(rounds):
                 for traffic, customers in (("narrow", min(active, size)), ("all", size)):
                     workload = Workload(n_events, customers, 5 + number, _now_ms())

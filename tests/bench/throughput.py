@@ -133,9 +133,9 @@ def started(contestant: Contestant, settings: Settings, at: Broker, extra: dict[
         yield job
 
 
-async def quiet() -> None:
+async def quiet(most_s: float = QUIET_S) -> None:
     """Wait some seconds for the machine to come to rest. Noise is recorded, never a reason to drop a run."""
-    deadline = time.monotonic() + QUIET_S
+    deadline = time.monotonic() + most_s
     while time.monotonic() < deadline:
         before = machine.busy_cpu_s()
         await asyncio.sleep(1.0)
