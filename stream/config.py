@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         80, ge=1, le=10_000, description="Longest wait of a record for its transaction."
     )
     max_uncommitted: int = Field(
-        40_000, ge=1, le=1_000_000, description="Records of one partition in one transaction, at most."
+        80_000, ge=1, le=1_000_000, description="Records of one partition in one transaction, at most."
     )
     batch_bytes: int = Field(
         524_288, ge=16_384, le=900_000, description="Produce batch, below max.message.bytes."
