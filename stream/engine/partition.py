@@ -16,6 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
 from time import monotonic
 from typing import Any
 
@@ -41,6 +42,7 @@ __all__ = ["Partition"]
 log = structlog.get_logger(__name__)
 
 DUE_EVERY_S = 1.0
+TIMESTAMP = attrgetter("timestamp")
 OnFailure = Callable[["Partition", Exception], None]
 
 
@@ -260,7 +262,7 @@ class Partition:
         self.moved_at = monotonic()
         if records:
             self.last_timestamp_ms = int(records[-1].timestamp)
-        self._metrics.committed(effects, [record.timestamp for record in records], now_ms())
+        self._metrics.committed(effects, list(map(TIMESTAMP, records)), now_ms())
 
     async def _rest(self) -> None:
         """No event came: write what time alone has moved, if it has."""

@@ -44,7 +44,9 @@ class Decoded:
     records: list[Record] = field(default_factory=list)
 
     def part(self, start: int, stop: int) -> "Decoded":
-        """The events [start, stop)."""
+        """The events [start, stop); itself if that is all of them."""
+        if start == 0 and stop >= len(self.events):
+            return self
         chosen = slice(start, stop)
         return Decoded(self.events[chosen], self.keys[chosen], self.times_ms[chosen], self.records[chosen])
 

@@ -5,7 +5,7 @@ Computed for the few customers with a transition, and only then: a step without 
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
@@ -78,7 +78,7 @@ class Cause(NamedTuple):
     names: dict[int, str]
 
 
-def causes(wanted: Collection[bytes], part: Decoded, accepted: NDArray[np.bool_]) -> dict[bytes, Cause]:
+def causes(wanted: Set[bytes], part: Decoded, accepted: NDArray[np.bool_]) -> dict[bytes, Cause]:
     """What each of some customers' last accepted interaction in a run was.
 
     Args:
@@ -88,14 +88,14 @@ def causes(wanted: Collection[bytes], part: Decoded, accepted: NDArray[np.bool_]
     """
     last: dict[bytes, int] = {}
     names: defaultdict[bytes, dict[int, str]] = defaultdict(dict)
-    for i in np.flatnonzero(accepted).tolist():
-        key = part.keys[i]
-        if key in wanted:
-            event, last[key] = part.events[i], i
-            if isinstance(event, Ticket):
-                names[key][promise_ref("ticket", event.ticket_id)] = event.ticket_id
-            elif isinstance(event, Delivery):
-                names[key][promise_ref("delivery", event.delivery_id)] = event.delivery_id
+    theirs = np.fromiter(map(wanted.__contains__, part.keys), np.bool_, len(part.keys))
+    for i in np.flatnonzero(theirs & accepted).tolist():
+        key, event = part.keys[i], part.events[i]
+        last[key] = i
+        if isinstance(event, Ticket):
+            names[key][promise_ref("ticket", event.ticket_id)] = event.ticket_id
+        elif isinstance(event, Delivery):
+            names[key][promise_ref("delivery", event.delivery_id)] = event.delivery_id
     return {
         key: Cause(part.events[i].event_id, _traceparent(part.records[i]), names[key])
         for key, i in last.items()

@@ -12,7 +12,7 @@ from stream.state.alerts import AlertSlots, Kept
 from stream.state.keys import KeyIndex
 from stream.state.layout import LAYOUT_VERSION, MAGIC, ROW, extend, grown, put, take
 from stream.state.storm import Storm
-from stream.state.tail import NO_TAIL, Tails
+from stream.state.tail import Tails
 
 __all__ = ["CustomerTable"]
 
@@ -107,7 +107,7 @@ class CustomerTable:
         """Which of some rows have more than their fixed bytes."""
         further = self.alerts.heads[rows] > 0
         if self.tails:
-            overflows = [not self.tails.get(row, NO_TAIL).empty for row in rows.tolist()]
+            overflows = [tail is not None and not tail.empty for tail in map(self.tails.get, rows.tolist())]
             further |= np.array(overflows, np.bool_)
         return np.flatnonzero(further)
 
