@@ -10,13 +10,13 @@ from operator import attrgetter
 from time import monotonic
 from typing import Any
 
-__all__ = ["StepClock"]
+__all__ = ["TIMESTAMP", "StepClock"]
 
 LATE_MS = 10_000  # less is the ordinary way of a record
 TRUSTED_MS = (
     400 * 86_400_000
 )  # a timestamp older than that is more likely a producer's default than a backlog
-_timestamp = attrgetter("timestamp")
+TIMESTAMP = attrgetter("timestamp")
 REST_S = 1.0  # without another step for so long after a late one the backlog is gone
 
 
@@ -35,7 +35,7 @@ class StepClock:
             records: of the step; `timestamp` in epoch ms.
             wall_ms: wall time.
         """
-        newest = max(map(_timestamp, records), default=wall_ms)
+        newest = max(map(TIMESTAMP, records), default=wall_ms)
         self._late = LATE_MS < wall_ms - newest < TRUSTED_MS
         self._done_at = monotonic()
         self._now_ms = min(wall_ms, max(self._now_ms, newest if self._late else wall_ms))

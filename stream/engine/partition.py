@@ -16,7 +16,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from operator import attrgetter
 from time import monotonic
 from typing import Any
 
@@ -24,7 +23,7 @@ import structlog
 
 from stream.clock import now_ms
 from stream.config import Settings
-from stream.engine.backlog import StepClock
+from stream.engine.backlog import TIMESTAMP, StepClock
 from stream.engine.contract import Pipeline
 from stream.engine.held import HeldBack
 from stream.engine.pace import Pace
@@ -42,7 +41,6 @@ __all__ = ["Partition"]
 log = structlog.get_logger(__name__)
 
 DUE_EVERY_S = 1.0
-TIMESTAMP = attrgetter("timestamp")
 OnFailure = Callable[["Partition", Exception], None]
 
 

@@ -1,5 +1,6 @@
 """Products of matrices stay in the thread that asks for them; seen in a process of its own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ TASKS = Path("/proc/self/task")
 
 A_PRODUCT = """
 from pathlib import Path
-{first}
+
 import numpy as np
 
 table = np.ones((2_000, 200))
@@ -21,8 +22,10 @@ print(len(list(Path("/proc/self/task").iterdir())))
 
 def threads(first: str) -> int:
     """Of a new process that multiplies; with numpy's own settings, whatever those of the tests are."""
-    script = "import os; os.environ.pop('OPENBLAS_NUM_THREADS', None)\n" + A_PRODUCT.format(first=first)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    own = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", first + A_PRODUCT], env=own, capture_output=True, text=True, check=True
+    )
     return int(done.stdout)
 
 
